@@ -37,6 +37,7 @@ mod init_containers;
 mod invariants;
 mod jobs;
 mod karpenter;
+mod karpenter_events;
 mod keda;
 mod keda_jobs;
 mod keda_lives;

@@ -85,6 +85,18 @@ fn node_claims_pools_and_classes_are_shown_by_the_columns_of_their_definitions()
     ] {
         assert!(described.contains(part), "{part}: {described}");
     }
+    let yaml = kubectl(&mut cluster, "kubectl get nodeclaim p-1 -o yaml").join("\n");
+    // What it was made for: the pods' requests, and every machine that it could have been.
+    for part in [
+        "  resources:\n    requests:\n      cpu: 2700m\n      memory: 3Gi\n      pods: \"3\"\n",
+        "  - key: karpenter.k8s.aws/ec2nodeclass\n    operator: In\n    values:\n    - default\n",
+        "  - key: karpenter.k8s.aws/instance-family\n    operator: In\n    values:\n    - m5\n",
+        "  - key: karpenter.sh/capacity-type\n    operator: In\n    values:\n    - on-demand\n",
+        "  - key: node.kubernetes.io/instance-type\n    operator: In\n    values:\n    - m5.2xlarge\n",
+    ] {
+        assert!(yaml.contains(part), "{part}: {yaml}");
+    }
+    assert!(described.contains("Requests:"), "{described}");
     let none = kubectl(&mut cluster, "kubectl get nodeclaim q-1");
     assert_eq!(
         none,

@@ -104,6 +104,23 @@ impl Requirement {
         self.values.contains(value) != self.complement && self.is_within_bounds(value)
     }
 
+    /// As an object states it: operators with their values (`NodeSelectorRequirements`).
+    pub fn stated(&self) -> Vec<(&'static str, Vec<String>)> {
+        let least = self.least.map(|number| ("Gte", vec![number.to_string()]));
+        let most = self.most.map(|number| ("Lte", vec![number.to_string()]));
+        let bounds: Vec<_> = least.into_iter().chain(most).collect();
+        if !bounds.is_empty() {
+            return bounds;
+        }
+        let operator = match (self.complement, self.values.is_empty()) {
+            (true, false) => "NotIn",
+            (true, true) => "Exists",
+            (false, false) => "In",
+            (false, true) => "DoesNotExist",
+        };
+        vec![(operator, self.values.iter().cloned().collect())]
+    }
+
     /// The values, if they are listed.
     pub fn listed(&self) -> Option<&BTreeSet<String>> {
         (!self.complement).then_some(&self.values)
@@ -186,6 +203,30 @@ mod tests {
         assert!(of(Exists, &[]).has("anything"));
         assert!(!of(DoesNotExist, &[]).has("anything"));
         assert!(!of(Gt, &["9223372036854775807"]).has("9223372036854775807"));
+    }
+
+    #[test]
+    fn requirements_are_stated_by_what_is_left_of_them() {
+        use Operator::{DoesNotExist, Exists, Gt, In, Lt, NotIn};
+        let told = |one: &Requirement| {
+            let stated = one.stated().into_iter();
+            let stated: Vec<String> = stated
+                .map(|(operator, values)| format!("{operator} {}", values.join(",")))
+                .collect();
+            stated.join("; ")
+        };
+        for (operator, values, text) in [
+            (In, &["b", "a"][..], "In a,b"),
+            (NotIn, &["a"], "NotIn a"),
+            (Exists, &[], "Exists "),
+            (DoesNotExist, &[], "DoesNotExist "),
+            (Gt, &["4"], "Gte 5"),
+            (Lt, &["4"], "Lte 3"),
+        ] {
+            assert_eq!(told(&of(operator, values)), text);
+        }
+        let both = of(Gt, &["4"]).intersection(&of(Lt, &["9"]));
+        assert_eq!(told(&both), "Gte 5; Lte 8");
     }
 
     #[test]

@@ -90,6 +90,21 @@ impl Resources {
         }
     }
 
+    /// The smaller amount of each resource that both state.
+    #[must_use]
+    pub fn least(&self, other: &Self) -> Self {
+        let both = self.0.iter().filter_map(|(name, amount)| {
+            let other = other.stated(name)?;
+            Some((name.clone(), *amount.min(&other)))
+        });
+        Self(both.collect())
+    }
+
+    /// The amounts by name, in billionths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i128)> {
+        self.0.iter().map(|(name, amount)| (name.as_str(), *amount))
+    }
+
     /// No amount below 0.
     pub fn clamp(&mut self) {
         for amount in self.0.values_mut() {

@@ -1,5 +1,6 @@
 //! Machines that Karpenter asked for: NodeClaims.
 
+use crate::autoscaler::karpenter::{Requirements, Resources};
 use crate::sim::{SimDuration, SimTime};
 
 /// A machine that Karpenter asked for.
@@ -25,6 +26,8 @@ pub(super) struct Claim {
     pub(super) next_look: SimTime,
     /// `terminationGracePeriod` of its NodePool when it was made.
     pub(super) grace: Option<SimDuration>,
+    /// What it was made for.
+    pub(super) made_for: Box<MadeFor>,
     /// What of the NodePool's template and of the NodeClass counted then.
     pub(super) made_of: MadeOf,
     /// From when on its pods are not waited for (`karpenter.sh/nodeclaim-termination-timestamp`), whatever
@@ -32,6 +35,13 @@ pub(super) struct Claim {
     pub(super) forced: Option<SimTime>,
     /// Since when it has drifted, and why: condition Drifted.
     pub(super) drifted: Option<(SimTime, &'static str)>,
+}
+
+/// What a machine was made for: `spec.resources.requests` and `spec.requirements` of its NodeClaim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MadeFor {
+    pub(super) requests: Resources,
+    pub(super) requirements: Requirements,
 }
 
 /// What a machine was made of.

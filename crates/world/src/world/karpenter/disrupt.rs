@@ -10,7 +10,9 @@ use super::launch::Wanted;
 use super::view::View;
 use super::{Event, Karpenter};
 use crate::api::{Taint, TaintEffect, Write};
-use crate::autoscaler::karpenter::disruption::{Command, LOOP, Method, Pass, commands, validate};
+use crate::autoscaler::karpenter::disruption::{
+    Command, LOOP, Method, Notes, Pass, Rejected, commands, validate,
+};
 use crate::autoscaler::karpenter::{NodePool, Reason};
 use crate::cloud::InstanceId;
 use crate::scenario::model::KarpenterSpec;
@@ -33,21 +35,28 @@ const CALM: SimDuration = SimDuration::from_secs(300);
 pub(super) struct Proposed {
     /// The place of its method.
     method: usize,
-    nodes: Vec<InstanceId>,
-    replacements: Vec<Wanted>,
+    pub(super) nodes: Vec<InstanceId>,
+    pub(super) replacements: Vec<Wanted>,
     targets: Vec<InstanceId>,
+    /// Pods that are to go to nodes that are there, by name.
+    moves: Vec<(String, InstanceId)>,
     /// US dollars an hour.
     pub(super) savings: f64,
 }
 
 impl Proposed {
-    fn of(method: usize, command: &Command<'_>, view: &View) -> Self {
+    fn of(method: usize, command: &Command<'_>, view: &View, spec: &KarpenterSpec) -> Self {
         let instances = |places: &[usize]| places.iter().map(|at| view.instances[*at]).collect();
         Self {
             method,
             nodes: instances(&command.nodes),
-            replacements: command.replacements.iter().map(Wanted::of).collect(),
+            replacements: (command.replacements.iter())
+                .map(|claim| Wanted::of(claim, spec))
+                .collect(),
             targets: instances(&command.targets),
+            moves: (command.moves.iter())
+                .map(|(pod, at)| (pod.clone(), view.instances[*at]))
+                .collect(),
             savings: command.savings,
         }
     }
@@ -63,7 +72,7 @@ pub(super) struct Running {
 }
 
 /// As upstream's texts have it.
-fn name(reason: Reason) -> &'static str {
+pub(super) fn name(reason: Reason) -> &'static str {
     match reason {
         Reason::Underutilized => "Underutilized",
         Reason::Empty => "Empty",
@@ -76,6 +85,9 @@ impl Simulation<'_> {
     pub(super) fn disruption_pass(&mut self, karpenter: &mut Karpenter, from: usize, now: SimTime) {
         let spec = Arc::clone(&karpenter.spec);
         let is_calm = !karpenter.changed && now < karpenter.calm_until;
+        if from == 0 && is_calm {
+            self.tell_again(karpenter, now);
+        }
         if karpenter.claims.is_empty() || from == 0 && is_calm {
             self.plan_pass(karpenter, now + LOOP);
             return;
@@ -85,11 +97,18 @@ impl Simulation<'_> {
             karpenter.changed = false;
         }
         let view = self.karpenter_view(karpenter, now);
-        let (cluster, pass) = (view.cluster(&spec), self.pass(&spec, &view, now));
+        let notes = Notes::default();
+        let cluster = view.cluster(&spec);
+        let pass = Pass {
+            notes: self.recorder.keeps_events().then_some(&notes),
+            ..self.pass(&spec, &view, now)
+        };
+        self.tell_of_blocks(karpenter, &view, now);
         for (place, method) in Method::ALL.into_iter().enumerate().skip(from) {
             let commands = commands(cluster, &pass, method);
+            self.tell_of_findings(karpenter, (cluster, &view), notes.take(), now);
             let commands = commands.iter();
-            let mut commands = commands.map(|command| Proposed::of(place, command, &view));
+            let mut commands = commands.map(|command| Proposed::of(place, command, &view, &spec));
             let Some(first) = commands.next() else {
                 continue;
             };
@@ -121,6 +140,7 @@ impl Simulation<'_> {
             now,
             epoch: start.saturating_mul(1_000_000_000),
             spot_to_spot: spec.config.spot_to_spot,
+            notes: None,
         }
     }
 
@@ -136,24 +156,29 @@ impl Simulation<'_> {
         let types: Option<Vec<&str>> =
             types.map(|one| one.types.iter().map(String::as_str).collect());
         let method = Method::ALL[proposed.method];
-        let holds = places.and_then(|places| {
-            let pass = self.pass(&spec, &view, now);
-            validate(
-                view.cluster(&spec),
-                &pass,
-                method,
-                &places,
-                types.as_deref(),
-            )
-        });
+        let (cluster, notes) = (view.cluster(&spec), Notes::default());
+        let pass = Pass {
+            notes: self.recorder.keeps_events().then_some(&notes),
+            ..self.pass(&spec, &view, now)
+        };
+        let holds = places
+            .ok_or(Rejected::Churn)
+            .and_then(|places| validate(cluster, &pass, method, &places, types.as_deref()));
+        self.tell_of_blocks(karpenter, &view, now);
+        self.tell_of_findings(karpenter, (cluster, &view), notes.take(), now);
         karpenter.changed = true;
         match holds {
-            Some(places) => {
+            Ok(places) => {
                 proposed.nodes = places.iter().map(|at| view.instances[*at]).collect();
                 self.begin_command(karpenter, &proposed, now);
                 self.plan_pass(karpenter, now + AT_ONCE);
             }
-            None => self.disruption_pass(karpenter, proposed.method + 1, now),
+            Err(why) => {
+                if method != Method::Emptiness {
+                    self.tell_of_rejection(karpenter, &proposed, why, now);
+                }
+                self.disruption_pass(karpenter, proposed.method + 1, now);
+            }
         }
     }
 
@@ -178,6 +203,18 @@ impl Simulation<'_> {
         }
         for id in &proposed.targets {
             Self::nominate(karpenter, *id, now);
+        }
+        for (pod, id) in &proposed.moves {
+            let pod = pod.split_once('/');
+            let pod = pod.and_then(|(namespace, name)| self.find_pod(namespace, name));
+            if let Some(pod) = pod.map(|(pod, _)| pod) {
+                let name = &self.cloud.instance(*id).name;
+                let target = match karpenter.claims.contains_key(id) {
+                    true => format!("nodeclaim/{name}, node/{name}"),
+                    false => format!("node/{name}"),
+                };
+                self.tell_of_nomination(karpenter, pod, &target, now);
+            }
         }
         self.note_disruption(
             karpenter,

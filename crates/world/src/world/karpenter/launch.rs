@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims::Claim;
+use super::claims::{Claim, MadeFor};
 use super::drift::made_of;
 use super::view::View;
 use super::{Event, Karpenter};
@@ -11,6 +11,7 @@ use crate::autoscaler::karpenter::schedule::{NodeClaim, Options, schedule};
 use crate::autoscaler::karpenter::{Pod, Requirements};
 use crate::cloud::InstanceId;
 use crate::record::{NodeAction, NodeDecision};
+use crate::scenario::model::KarpenterSpec;
 use crate::sim::{SimDuration, SimTime};
 use crate::world::Simulation;
 
@@ -28,11 +29,18 @@ pub(super) struct Wanted {
     pub(super) types: Vec<String>,
     /// How many pods it is for.
     pub(super) pods: usize,
+    /// What it is made for: what pods request, and what it states of its labels.
+    pub(super) made_for: MadeFor,
 }
 
 impl Wanted {
-    pub(super) fn of(claim: &NodeClaim<'_>) -> Self {
+    pub(super) fn of(claim: &NodeClaim<'_>, spec: &KarpenterSpec) -> Self {
+        let is_static = spec.pools[claim.pool].replicas.is_some();
         Self {
+            made_for: MadeFor {
+                requests: claim.requests.clone(),
+                requirements: claim.stated(is_static),
+            },
             pool: claim.pool,
             requirements: claim.requirements.clone(),
             types: claim.types.iter().map(|kind| kind.name.clone()).collect(),
@@ -70,7 +78,7 @@ impl Simulation<'_> {
         }
         self.note_refusals(karpenter, &view, &results, now);
         for claim in &results.claims {
-            let wanted = Wanted::of(claim);
+            let wanted = Wanted::of(claim, &spec);
             let Some(id) = self.launch_claim(karpenter, &wanted, now) else {
                 continue;
             };
@@ -152,6 +160,7 @@ impl Simulation<'_> {
         let id = *self.cloud.of_group(group).last()?;
         let pool = &spec.pools[wanted.pool];
         let claim = Claim {
+            made_for: Box::new(wanted.made_for.clone()),
             grace: pool.termination_grace_period,
             made_of: made_of(&spec, wanted.pool),
             drifted: None,

@@ -7,6 +7,7 @@
 mod claims;
 mod disrupt;
 mod drift;
+mod findings;
 mod launch;
 mod objects;
 mod pools;
@@ -96,6 +97,8 @@ pub(super) struct Karpenter {
     /// Evictions under way, with how often they were refused.
     evicting: BTreeMap<PodId, u32>,
     told: report::Told,
+    /// What every pass finds as long as nothing changes.
+    standing: Vec<findings::Finding>,
     /// When NodePools and EC2NodeClasses came that were not there at the start.
     born: objects::Born,
 }
@@ -119,6 +122,7 @@ impl Karpenter {
             calm_until: SimTime::ZERO,
             evicting: BTreeMap::new(),
             told: report::Told::default(),
+            standing: Vec::new(),
             born: objects::Born::new(),
         }))
     }

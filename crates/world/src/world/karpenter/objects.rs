@@ -1,8 +1,7 @@
 //! NodeClaims, NodePools and EC2NodeClasses as `kubectl get -o json` gives them.
 //!
 //! Upstream: `pkg/apis/v1` of kubernetes-sigs/karpenter; conditions are those of
-//! `pkg/controllers/nodeclaim/lifecycle`. Requests and requirements that a NodeClaim was made for are
-//! not kept: it shows what it was launched as.
+//! `pkg/controllers/nodeclaim/lifecycle`. A NodeClaim keeps the requests and requirements that it was made for.
 
 use std::collections::BTreeMap;
 
@@ -260,19 +259,41 @@ fn as_stated(length: SimDuration) -> String {
     hours.unwrap_or(text)
 }
 
+/// An amount in billionths of its unit, as a quantity.
+fn amount_of(name: &str, amount: i128) -> String {
+    match name {
+        "cpu" => cores(Millicores((amount / 1_000_000) as i64)),
+        "memory" => Bytes((amount / 1_000_000_000) as i64).to_string(),
+        _ => (amount / 1_000_000_000).to_string(),
+    }
+}
+
 /// `spec` of a NodeClaim.
 fn claim_spec(claim: &Claim, pool: &NodePool, group: &NodeGroupSpec) -> Value {
-    const SHOWN: [&str; 4] = [
-        "karpenter.sh/capacity-type",
-        "karpenter.sh/nodepool",
-        "node.kubernetes.io/instance-type",
-        "topology.kubernetes.io/zone",
-    ];
-    let requirement = |key: &&str| {
-        let value = group.labels.get(*key)?;
-        Some(json!({"key": *key, "operator": "In", "values": [value]}))
+    let requirements = claim.made_for.requirements.iter();
+    let requirements = requirements.flat_map(|(key, requirement)| {
+        let stated = requirement.stated().into_iter();
+        stated.map(move |(operator, values)| {
+            let mut made = json!({"key": key, "operator": operator});
+            if let Some(least) = requirement.min_values {
+                made["minValues"] = least.into();
+            }
+            if !values.is_empty() {
+                made["values"] = values.into();
+            }
+            made
+        })
+    });
+    let requirements: Vec<Value> = requirements.collect();
+    let requests = claim.made_for.requests.iter();
+    let requests: serde_json::Map<String, Value> = requests
+        .map(|(name, amount)| (name.to_owned(), amount_of(name, amount).into()))
+        .collect();
+    let requested = if requests.is_empty() {
+        json!({})
+    } else {
+        json!({"requests": requests})
     };
-    let requirements: Vec<Value> = SHOWN.iter().filter_map(requirement).collect();
     let after = pool.expire_after;
     let mut spec = json!({
         "expireAfter": after.map_or_else(|| "Never".to_owned(), as_stated),
@@ -282,6 +303,7 @@ fn claim_spec(claim: &Claim, pool: &NodePool, group: &NodeGroupSpec) -> Value {
             "name": pool.node_class,
         },
         "requirements": requirements,
+        "resources": requested,
     });
     if !group.taints.is_empty() {
         spec["taints"] = group.taints.iter().map(taint).collect();

@@ -36,7 +36,7 @@ pub(super) const INSTANCE_UNHEALTHY: (&str, &str) = (
 /// Why pods of a node go that no command disrupts.
 const FORCEFUL: &str = "Forceful Termination";
 /// The same event of an object is told once in this time.
-const DEDUPE: SimDuration = SimDuration::from_secs(120);
+pub(super) const DEDUPE: SimDuration = SimDuration::from_secs(120);
 /// The same for pods that no NodePool can help.
 const DEDUPE_FAILED: SimDuration = SimDuration::from_secs(300);
 /// Events about nominations: so many a second, and so many at once.
@@ -60,7 +60,13 @@ pub(super) struct Told {
 
 impl Told {
     /// Whether an event is to be told now.
-    fn is_new(&mut self, reason: &'static str, uid: u64, after: SimDuration, now: SimTime) -> bool {
+    pub(super) fn is_new(
+        &mut self,
+        reason: &'static str,
+        uid: u64,
+        after: SimDuration,
+        now: SimTime,
+    ) -> bool {
         if self.again.len() >= self.sweep_at.max(MOST_KEPT) {
             self.again.retain(|_, again| *again > now);
             self.sweep_at = 2 * self.again.len();
@@ -290,7 +296,7 @@ impl Simulation<'_> {
     }
 
     /// An event of a NodeClaim, which is no object here.
-    fn tell_of_claim(
+    pub(super) fn tell_of_claim(
         &mut self,
         id: InstanceId,
         (kind, reason): (&'static str, &str),

@@ -54,7 +54,7 @@ impl Simulation<'_> {
         let mut made = 0;
         let view = self.karpenter_view(karpenter, now);
         let claim = NodeClaim::of_static_pool(&view.cluster(&spec), pool);
-        if let Some(wanted) = claim.as_ref().map(Wanted::of) {
+        if let Some(wanted) = claim.map(|claim| Wanted::of(&claim, &spec)) {
             for _ in 0..count {
                 let Some(id) = self.launch_claim(karpenter, &wanted, now) else {
                     break;

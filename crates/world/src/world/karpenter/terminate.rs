@@ -44,11 +44,8 @@ fn is_drained(pod: &Pod, now: SimTime) -> bool {
     let tolerates = untolerated(&taint, &pod.template.tolerations, all)
         .next()
         .is_none();
-    let grace = pod.template.termination_grace;
-    let is_stuck = pod
-        .meta
-        .deletion
-        .is_some_and(|since| now - since > grace + STUCK);
+    // A deletion timestamp has the grace period in it.
+    let is_stuck = pod.meta.deletion.is_some_and(|end| now - end > STUCK);
     !tolerates && !is_stuck
 }
 
@@ -76,6 +73,9 @@ impl Simulation<'_> {
         }
         claim.deleting = Some((now, claim.marked.unwrap_or(reason)));
         let pool = claim.pool;
+        if let Some(grace) = claim.grace {
+            self.tell_of_expiry(karpenter, id, (now + grace, false), now);
+        }
         if karpenter.spec.pools[pool].replicas.is_some() {
             self.karpenter_at(now, Event::Static(pool as u32));
         }
@@ -154,6 +154,9 @@ impl Simulation<'_> {
             self.delete_node(node, now);
             return;
         }
+        if let Some(end) = deadline {
+            self.tell_of_expiry(karpenter, id, (end, true), now);
+        }
         self.taint_disrupted(id, true, now);
         let waits = self.drain_for_karpenter(karpenter, node, deadline, now);
         if waits > 0 {
@@ -189,14 +192,15 @@ impl Simulation<'_> {
         let waits = pods.len();
         let is_due = |pod: &Pod| {
             let ends = |end: SimTime| match pod.meta.deletion {
-                Some(since) => since + pod.template.termination_grace > end,
+                Some(deleted) => deleted > end,
                 None => now > end - pod.template.termination_grace,
             };
             deadline.is_some_and(ends)
         };
+        // Those that have longer to end than the node has are deleted once more.
         let forced: Vec<PodId> = pods
             .iter()
-            .filter(|(_, pod)| pod.is_active() && is_due(pod))
+            .filter(|(_, pod)| is_due(pod))
             .map(|(id, _)| *id)
             .collect();
         let graceful = pods.iter().filter(|(_, pod)| !is_due(pod));
@@ -206,9 +210,11 @@ impl Simulation<'_> {
             .map(|(id, _)| *id)
             .collect();
         for id in forced {
-            let left = deadline.map_or(0, |end| (end - now).0.div_euclid(1_000_000_000));
+            let end = deadline.unwrap_or(now);
+            let left = (end - now).0.div_euclid(1_000_000_000).max(1);
             karpenter.evicting.remove(&id);
-            self.delete_pod(id, Some(left.max(1)), now);
+            self.tell_of_forced_deletion(karpenter, id, (left, end), now);
+            self.delete_pod(id, Some(left), now);
         }
         for id in turn {
             if let Entry::Vacant(entry) = karpenter.evicting.entry(id) {

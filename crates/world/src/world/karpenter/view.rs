@@ -20,7 +20,7 @@ use crate::sim::SimTime;
 use crate::units::{Quantity, QuantityFormat};
 use crate::world::Simulation;
 
-const DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
+pub(super) const DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
 const HOST_NAME: &str = "kubernetes.io/hostname";
 
 /// Everything that a batch or a pass looks at.
@@ -29,6 +29,10 @@ pub(super) struct View {
     pub(super) nodes: Vec<Node>,
     /// The instance of each node.
     pub(super) instances: Vec<InstanceId>,
+    /// What keeps each node where it is.
+    pub(super) blocks: Vec<Option<Block>>,
+    /// Pods whose annotation is no plain `true`, with the places of their nodes.
+    pub(super) annotated: Vec<(usize, PodId)>,
     /// A pod of each DaemonSet.
     daemons: Vec<Pod>,
     /// Pods that wait for a node.
@@ -55,6 +59,17 @@ impl View {
     }
 }
 
+/// What keeps a node where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Its annotation.
+    Annotation,
+    /// The annotation of a pod.
+    Pod(PodId),
+    /// The budgets of a pod.
+    Budget(PodId),
+}
+
 /// Pods that budgets keep where they are: at the moment, and for good.
 struct Blocked {
     now: BTreeSet<PodId>,
@@ -66,6 +81,8 @@ impl Simulation<'_> {
         let mut view = View {
             nodes: Vec::new(),
             instances: Vec::new(),
+            blocks: Vec::new(),
+            annotated: Vec::new(),
             daemons: Vec::new(),
             pending: Vec::new(),
             leaving: Vec::new(),
@@ -104,6 +121,11 @@ impl Simulation<'_> {
             let claim = karpenter.claims.get(&machine.instance);
             let group = self.cloud.spec(node.group);
             let mut seen = self.see_node((id, node), group, pods, &blocked, now);
+            view.blocks.push(block(node, pods, &blocked, now));
+            let annotated = pods.iter().filter(|(_, pod)| has_length(pod));
+            let place = view.nodes.len();
+            view.annotated
+                .extend(annotated.map(|(pod, _)| (place, *pod)));
             seen.initialized = match claim {
                 Some(claim) => claim.initialized,
                 None => Some(node.meta.created),
@@ -182,6 +204,7 @@ impl Simulation<'_> {
                 ..Node::default()
             });
             view.instances.push(*id);
+            view.blocks.push(None);
         }
     }
 
@@ -292,6 +315,33 @@ pub(super) fn is_protected(pod: &ApiPod, now: SimTime) -> bool {
         && (value == "true"
             || lasts()
                 .is_some_and(|length| pod.start_time.is_none_or(|start| now - start < length)))
+}
+
+/// Whether an active pod has the annotation with another value than `true`.
+fn has_length(pod: &ApiPod) -> bool {
+    let value = pod.meta.annotations.get(DO_NOT_DISRUPT);
+    value.is_some_and(|value| value != "true") && pod.is_active()
+}
+
+/// What keeps a node where it is: its annotation, else the first pod with one, else the first that budgets
+/// keep.
+fn block(
+    node: &ApiNode,
+    pods: &[(PodId, &ApiPod)],
+    blocked: &Blocked,
+    now: SimTime,
+) -> Option<Block> {
+    let annotation = node.meta.annotations.get(DO_NOT_DISRUPT);
+    if annotation.is_some_and(|value| value == "true") {
+        return Some(Block::Annotation);
+    }
+    let mut protected = pods.iter().filter(|(_, pod)| is_protected(pod, now));
+    if let Some((id, _)) = protected.next() {
+        return Some(Block::Pod(*id));
+    }
+    let movable = pods.iter().filter(|(_, pod)| is_reschedulable(pod));
+    let mut kept = movable.filter(|(id, _)| blocked.now.contains(id));
+    kept.next().map(|(id, _)| Block::Budget(*id))
 }
 
 fn resources(amounts: Amounts, extended: &Extended) -> Resources {

@@ -7,7 +7,7 @@
 use super::super::instance_type::InstanceType;
 use super::super::node_pool::{ConsolidationPolicy, NodePool};
 use super::super::schedule::{Cluster, Node};
-use super::Method;
+use super::{Method, Note, Pass, Unconsolidatable};
 use crate::sim::SimTime;
 
 /// What draining a node costs besides its pods.
@@ -77,12 +77,28 @@ pub fn expires_at(pool: &NodePool, node: &Node) -> Option<SimTime> {
 
 /// The nodes that a method may look at, in the order of the nodes.
 pub fn candidates(cluster: Cluster<'_>, method: Method, now: SimTime) -> Vec<Candidate<'_>> {
+    let pass = Pass {
+        pending: &[],
+        now,
+        epoch: 0,
+        spot_to_spot: false,
+        notes: None,
+    };
+    noted(cluster, method, &pass)
+}
+
+/// The same, which tells why others are none.
+pub(super) fn noted<'a>(
+    cluster: Cluster<'a>,
+    method: Method,
+    pass: &Pass<'_>,
+) -> Vec<Candidate<'a>> {
     let nodes = cluster.nodes.iter().enumerate();
     nodes
         .filter_map(|(place, node)| {
             let candidate = candidate(cluster, method, (place, node))?;
             let pool = &cluster.pools[candidate.pool];
-            is_for(method, pool, node, &candidate, now).then_some(candidate)
+            is_for(method, pool, node, &candidate, pass).then_some(candidate)
         })
         .collect()
 }
@@ -120,20 +136,35 @@ fn is_for(
     pool: &NodePool,
     node: &Node,
     candidate: &Candidate<'_>,
-    now: SimTime,
+    pass: &Pass<'_>,
 ) -> bool {
+    let now = pass.now;
+    let stays = |why: Unconsolidatable| {
+        pass.note(|| Note::Unconsolidatable(candidate.node, why, true));
+        false
+    };
     if pool.replicas.is_some() {
         return method == Method::StaticDrift && node.drifted.is_some();
     }
     match method {
         Method::StaticDrift => false,
+        Method::Emptiness if pool.consolidate_after.is_none() => stays(Unconsolidatable::Disabled),
         Method::Emptiness => candidate.is_empty() && is_consolidatable(pool, node, now),
         Method::Drift => node.drifted.is_some(),
         Method::MultiNode | Method::SingleNode => {
-            candidate.kind.is_some()
-                && !candidate.is_empty()
-                && pool.consolidation_policy != ConsolidationPolicy::WhenEmpty
-                && is_consolidatable(pool, node, now)
+            if candidate.kind.is_none() {
+                return stays(Unconsolidatable::TypeNotFound);
+            }
+            if pool.consolidate_after.is_none() {
+                return stays(Unconsolidatable::Disabled);
+            }
+            if candidate.is_empty() {
+                return false;
+            }
+            if pool.consolidation_policy == ConsolidationPolicy::WhenEmpty {
+                return stays(Unconsolidatable::WhenEmpty);
+            }
+            is_consolidatable(pool, node, now)
         }
     }
 }

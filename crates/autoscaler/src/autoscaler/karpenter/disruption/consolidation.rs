@@ -10,10 +10,10 @@ use super::super::instance_type::{order_by_price, types_for_min_values};
 use super::super::pod::Pod;
 use super::super::requirement::Requirement;
 use super::super::requirements::{CAPACITY_TYPE, ON_DEMAND, SPOT};
-use super::super::schedule::{Cluster, NodeClaim, Options, schedule};
+use super::super::schedule::{Cluster, NodeClaim, Options, PodError, schedule};
 use super::candidate::Candidate;
-use super::score::{approve, can_pass, totals};
-use super::{Command, Method, Pass};
+use super::score::{approve, can_pass, scores, totals};
+use super::{Command, Method, Note, Pass, Stuck, Unconsolidatable};
 
 /// Nodes that are looked at together, at most.
 pub const MOST_NODES: usize = 100;
@@ -48,6 +48,7 @@ pub(super) fn empty<'a>(all: &[Candidate<'a>], budgets: Vec<i64>) -> Option<Comm
         nodes: go.iter().map(|candidate| candidate.node).collect(),
         replacements: Vec::new(),
         targets: Vec::new(),
+        moves: Vec::new(),
         savings: go.iter().map(|candidate| candidate.price).sum(),
     })
 }
@@ -58,16 +59,18 @@ pub(super) struct Simulated<'a> {
     pub(super) claims: Vec<NodeClaim<'a>>,
     /// Places of nodes that are there and take some of them.
     pub(super) targets: Vec<usize>,
+    /// Which pods these are, by name.
+    pub(super) moves: Vec<(String, usize)>,
 }
 
-/// Where pods go if these nodes do: `None` if some pod that has a node now would have none, or
-/// only one that is not ready yet.
+/// Where pods go if these nodes do, or which pods that have a node now would have none, or only one
+/// that is not ready yet.
 pub(super) fn simulate<'a>(
     cluster: Cluster<'a>,
     pass: &Pass<'_>,
     nodes: &[usize],
     consolidates: bool,
-) -> Option<Simulated<'a>> {
+) -> Result<Simulated<'a>, Stuck> {
     let mut pods: Vec<&Pod> = pass.pending.iter().collect();
     let moved = nodes.iter().flat_map(|node| &cluster.nodes[*node].pods);
     pods.extend(moved);
@@ -88,15 +91,29 @@ pub(super) fn simulate<'a>(
     };
     let results = schedule(cluster, &pods, &options);
     let has_node = |place: usize| place >= pass.pending.len();
-    let is_stuck = results.errors.keys().any(|place| has_node(*place));
-    let waits = results.placed.iter().any(|(place, node)| {
-        let waits = cluster.nodes[*node].initialized.is_none();
-        waits && has_node(*place) && *place < from_deleting
-    });
+    let named = |place: &usize| pods[*place].name.clone();
+    let errors = results.errors.iter();
+    let errors = errors.filter(|(place, _)| has_node(**place));
+    let mut stuck: Vec<(String, PodError, Option<usize>)> = errors
+        .map(|(place, error)| (named(place), *error, None))
+        .collect();
+    let waits = |place: usize, node: usize| {
+        let waits = cluster.nodes[node].initialized.is_none();
+        waits && has_node(place) && place < from_deleting
+    };
+    let waiting = results.placed.iter();
+    let waiting = waiting.filter(|(place, node)| waits(**place, **node));
+    stuck.extend(waiting.map(|(place, node)| (named(place), PodError::Uninitialized, Some(*node))));
+    if !stuck.is_empty() {
+        return Err(Stuck { pods: stuck });
+    }
+    let moves = results.placed.iter();
+    let moves = moves.map(|(place, node)| (named(place), *node)).collect();
     let targets: BTreeSet<usize> = results.placed.into_values().collect();
-    (!is_stuck && !waits).then(|| Simulated {
+    Ok(Simulated {
         claims: results.claims,
         targets: targets.into_iter().collect(),
+        moves,
     })
 }
 
@@ -117,10 +134,22 @@ fn compute<'a>(
     candidates: &[&Candidate<'a>],
 ) -> Option<Command<'a>> {
     let nodes: Vec<usize> = candidates.iter().map(|candidate| candidate.node).collect();
+    // Of several nodes nothing is told: each has its own turn.
+    let stays = |why: Unconsolidatable| {
+        if let [only] = candidates {
+            pass.note(|| Note::Unconsolidatable(only.node, why, false));
+        }
+        None
+    };
+    let simulated = match simulate(cluster, pass, &nodes, true) {
+        Ok(simulated) => simulated,
+        Err(stuck) => return stays(Unconsolidatable::Pods(stuck)),
+    };
     let Simulated {
         claims: mut replacements,
         targets,
-    } = simulate(cluster, pass, &nodes, true)?;
+        moves,
+    } = simulated;
     let (price, all_spot) = price_of(cluster, candidates);
     let command = |replacements: Vec<NodeClaim<'a>>| Command {
         method,
@@ -128,20 +157,21 @@ fn compute<'a>(
         savings: price - replacements.iter().map(price_at_least).sum::<f64>(),
         replacements,
         targets,
+        moves,
     };
     if replacements.is_empty() {
         return Some(command(replacements));
     }
     // One node is not turned into several.
     let [claim] = &mut replacements[..] else {
-        return None;
+        return stays(Unconsolidatable::Several(replacements.len()));
     };
     order_by_price(&mut claim.types, &claim.requirements);
     let [spot, on_demand] =
         [SPOT, ON_DEMAND].map(|kind| claim.requirements.allow(CAPACITY_TYPE, kind));
     if all_spot && spot {
         if !pass.spot_to_spot {
-            return None;
+            return stays(Unconsolidatable::SpotToSpot);
         }
         claim
             .requirements
@@ -151,13 +181,17 @@ fn compute<'a>(
             .types
             .retain(|kind| kind.cheapest(requirements).is_some());
     }
-    if !claim.keep_cheaper_than(price) || claim.types.is_empty() {
-        return None;
+    if !claim.keep_cheaper_than(price) {
+        return stays(Unconsolidatable::MinValues);
+    }
+    if claim.types.is_empty() {
+        return stays(Unconsolidatable::NotCheaper);
     }
     if all_spot && spot {
         if candidates.len() == 1 {
             if claim.types.len() < SPOT_TYPES {
-                return None;
+                let why = Unconsolidatable::FewSpotTypes(SPOT_TYPES, claim.types.len());
+                return stays(why);
             }
             // A launch from more types could end at one that is replaced again at once.
             let least = types_for_min_values(&claim.types, &claim.requirements);
@@ -171,7 +205,9 @@ fn compute<'a>(
             .requirements
             .add(CAPACITY_TYPE, Requirement::value(SPOT));
     }
-    Some(command(replacements))
+    let command = command(replacements);
+    pass.note(|| Note::Candidate(command.nodes.clone(), command.savings));
+    Some(command)
 }
 
 /// The price of the cheapest way to make a node.
@@ -211,6 +247,12 @@ pub(super) fn many<'a>(
                 least = middle + 1;
             }
             None => most = middle - 1,
+        }
+    }
+    if let Some(command) = &found {
+        let gone = &order[..command.nodes.len()];
+        for (pool, score) in scores(cluster, &totals, gone, command.savings) {
+            pass.note(|| Note::PoolApproved(pool, score));
         }
     }
     found
@@ -279,6 +321,13 @@ pub(super) fn one<'a>(
         .filter(|candidate| budgets[candidate.pool] > 0 && can_pass(cluster, &totals, candidate))
         .find_map(|candidate| {
             let command = compute(cluster, pass, Method::SingleNode, &[candidate])?;
-            approve(cluster, &totals, &[candidate], command.savings).then_some(command)
+            let scores = scores(cluster, &totals, &[candidate], command.savings);
+            if let Some((_, score)) = scores.first()
+                && score.is_approved()
+            {
+                pass.note(|| Note::Approved(candidate.node, *score));
+            }
+            let approved = scores.iter().all(|(_, score)| score.is_approved());
+            approved.then_some(command)
         })
 }

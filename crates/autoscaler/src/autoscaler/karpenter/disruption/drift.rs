@@ -9,7 +9,7 @@ use super::super::resources::NODES;
 use super::super::schedule::{Cluster, Node, NodeClaim};
 use super::candidate::Candidate;
 use super::consolidation::{price_at_least, simulate};
-use super::{Command, Method, Pass};
+use super::{Command, Method, Note, Pass};
 use crate::sim::{SimDuration, SimTime};
 
 /// Instance types are looked for from this age on.
@@ -63,17 +63,23 @@ pub(super) fn replace<'a>(
         .filter(|candidate| budgets[candidate.pool] > 0);
     for candidate in may_go {
         let nodes = vec![candidate.node];
-        if let Some(simulated) = simulate(cluster, pass, &nodes, false) {
-            let (replacements, targets) = (simulated.claims, simulated.targets);
-            let savings = candidate.price - replacements.iter().map(price_at_least).sum::<f64>();
-            return Some(Command {
-                method: Method::Drift,
-                nodes,
-                replacements,
-                targets,
-                savings,
-            });
-        }
+        let simulated = match simulate(cluster, pass, &nodes, false) {
+            Ok(simulated) => simulated,
+            Err(stuck) => {
+                pass.note(|| Note::Blocked(candidate.node, stuck));
+                continue;
+            }
+        };
+        let (replacements, targets) = (simulated.claims, simulated.targets);
+        let savings = candidate.price - replacements.iter().map(price_at_least).sum::<f64>();
+        return Some(Command {
+            method: Method::Drift,
+            nodes,
+            replacements,
+            targets,
+            moves: simulated.moves,
+            savings,
+        });
     }
     None
 }
@@ -108,6 +114,7 @@ pub(super) fn replace_static<'a>(
                 savings: candidate.price - price_at_least(&claim),
                 replacements: vec![claim],
                 targets: Vec::new(),
+                moves: Vec::new(),
             });
         }
     }

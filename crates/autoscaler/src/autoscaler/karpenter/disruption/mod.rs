@@ -8,14 +8,16 @@
 mod candidate;
 mod consolidation;
 mod drift;
+mod notes;
 mod score;
 mod validation;
 
 pub use candidate::{Candidate, candidates, expires_at, is_consolidatable, is_settling};
 pub use consolidation::MOST_NODES;
 pub use drift::{DriftReason, drift};
+pub use notes::{Note, Notes, Stuck, Unconsolidatable, command_text};
 pub use score::{PoolTotals, Score};
-pub use validation::validate;
+pub use validation::{Rejected, validate};
 
 use super::budget::{PoolNodes, Reason, allowed};
 use super::pod::Pod;
@@ -83,6 +85,8 @@ pub struct Command<'a> {
     pub replacements: Vec<NodeClaim<'a>>,
     /// Places of nodes that are there and take pods.
     pub targets: Vec<usize>,
+    /// The pods that they take, by name.
+    pub moves: Vec<(String, usize)>,
     /// What is saved per hour, in US dollars.
     pub savings: f64,
 }
@@ -98,6 +102,16 @@ pub struct Pass<'a> {
     pub epoch: i64,
     /// Feature gate SpotToSpotConsolidation.
     pub spot_to_spot: bool,
+    /// Where to put what is found out, if somebody wants to know.
+    pub notes: Option<&'a Notes>,
+}
+
+impl Pass<'_> {
+    fn note(&self, note: impl FnOnce() -> Note) {
+        if let Some(notes) = self.notes {
+            notes.add(note());
+        }
+    }
 }
 
 /// The commands of the first method that acts.
@@ -112,8 +126,11 @@ pub fn disrupt<'a>(cluster: Cluster<'a>, pass: &Pass<'_>) -> Vec<Command<'a>> {
 
 /// A method's commands, if it acts: several only where static pools drift.
 pub fn commands<'a>(cluster: Cluster<'a>, pass: &Pass<'_>, method: Method) -> Vec<Command<'a>> {
-    let all = candidates(cluster, method, pass.now);
-    let budgets = budgets(cluster, pass, method.reason());
+    let all = candidate::noted(cluster, method, pass);
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let budgets = budgets(cluster, pass, method);
     if method == Method::StaticDrift {
         return drift::replace_static(cluster, &all, &budgets);
     }
@@ -127,8 +144,8 @@ pub fn commands<'a>(cluster: Cluster<'a>, pass: &Pass<'_>, method: Method) -> Ve
     command.into_iter().collect()
 }
 
-/// How many nodes of each pool may go for a reason.
-pub fn budgets(cluster: Cluster<'_>, pass: &Pass<'_>, reason: Reason) -> Vec<i64> {
+/// How many nodes of each pool may go by a method.
+fn budgets(cluster: Cluster<'_>, pass: &Pass<'_>, method: Method) -> Vec<i64> {
     let mut counted = vec![PoolNodes::default(); cluster.pools.len()];
     for node in cluster.nodes {
         let (Some(pool), Some(_)) = (node.pool, node.initialized) else {
@@ -138,14 +155,23 @@ pub fn budgets(cluster: Cluster<'_>, pass: &Pass<'_>, reason: Reason) -> Vec<i64
         counted[pool].disrupting += i64::from(!node.ready || node.is_deleting);
     }
     let wall = pass.epoch.saturating_add(pass.now.0);
-    let of = |(pool, nodes): (&super::NodePool, PoolNodes)| {
-        let budgets = pool
-            .budgets
-            .iter()
-            .map(|budget| (budget, budget.is_active(wall)));
-        allowed(budgets, reason, nodes)
+    let reason = method.reason();
+    let of = |(place, (pool, nodes)): (usize, (&super::NodePool, PoolNodes))| {
+        let budgets = || {
+            let all = pool.budgets.iter();
+            all.map(|budget| (budget, budget.is_active(wall)))
+        };
+        let all = PoolNodes {
+            disrupting: 0,
+            ..nodes
+        };
+        if nodes.initialized > 0 && allowed(budgets(), reason, all) == 0 {
+            pass.note(|| Note::PoolBlocked(place, method));
+        }
+        allowed(budgets(), reason, nodes)
     };
-    cluster.pools.iter().zip(counted).map(of).collect()
+    let pools = cluster.pools.iter().zip(counted);
+    pools.enumerate().map(of).collect()
 }
 
 #[cfg(test)]

@@ -51,6 +51,22 @@ impl Score {
         }
     }
 
+    /// The event's message.
+    pub fn message(self) -> String {
+        let value = self.value();
+        let value = if value.is_infinite() {
+            "+Inf".to_owned()
+        } else {
+            format!("{value:.2}")
+        };
+        format!(
+            "score {value} >= threshold {:.2} (k: {K:.0}, savings {:.1}%, disruption {:.1}%)",
+            1.0 / K,
+            self.savings * 100.0,
+            self.disruption * 100.0
+        )
+    }
+
     /// Whether it is worth it.
     pub fn is_approved(self) -> bool {
         self.value() >= 1.0 / K
@@ -69,20 +85,31 @@ pub(super) fn totals(cluster: Cluster<'_>) -> Vec<PoolTotals> {
     totals
 }
 
-/// Whether every pool that wants it balanced approves a move, each by its part of the saving.
+/// Whether every pool that wants it balanced approves a move.
 pub(super) fn approve(
     cluster: Cluster<'_>,
     totals: &[PoolTotals],
     candidates: &[&Candidate<'_>],
     savings: f64,
 ) -> bool {
+    let scores = scores(cluster, totals, candidates, savings);
+    scores.iter().all(|(_, score)| score.is_approved())
+}
+
+/// The score of a move in every pool that wants it balanced, each by its part of the saving.
+pub(super) fn scores(
+    cluster: Cluster<'_>,
+    totals: &[PoolTotals],
+    candidates: &[&Candidate<'_>],
+    savings: f64,
+) -> Vec<(usize, Score)> {
     let all: f64 = candidates.iter().map(|candidate| candidate.price).sum();
     let is_balanced =
         |pool: usize| cluster.pools[pool].consolidation_policy == ConsolidationPolicy::Balanced;
     let mut pools: Vec<usize> = candidates.iter().map(|candidate| candidate.pool).collect();
     pools.sort_unstable();
     pools.dedup();
-    pools.iter().filter(|pool| is_balanced(**pool)).all(|pool| {
+    let score = |pool: &usize| {
         let own = candidates
             .iter()
             .filter(|candidate| candidate.pool == *pool);
@@ -94,8 +121,10 @@ pub(super) fn approve(
         } else {
             savings
         };
-        Score::of(part, cost, totals[*pool]).is_approved()
-    })
+        (*pool, Score::of(part, cost, totals[*pool]))
+    };
+    let balanced = pools.iter().filter(|pool| is_balanced(**pool));
+    balanced.map(score).collect()
 }
 
 /// Whether a node's going without replacement would be worth it: more can never be saved.

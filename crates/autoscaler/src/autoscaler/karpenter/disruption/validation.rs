@@ -3,43 +3,71 @@
 //! Upstream: `validation.go`.
 
 use super::super::schedule::Cluster;
-use super::candidate::candidates;
+use super::candidate::noted;
 use super::consolidation::simulate;
 use super::{Method, Pass, budgets};
 
-/// The nodes of a command that go all the same; none if the command is given up. `types` are names
-/// of the instance types that may take their place, if one node is to.
+/// Why a command is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// Some of its nodes may not go any more.
+    Churn,
+    /// The budgets do not allow it any more.
+    Budget,
+    /// Pods would go elsewhere.
+    Scheduling,
+}
+
+impl Rejected {
+    /// As events have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Churn => "churn",
+            Self::Budget => "budget",
+            Self::Scheduling => "scheduling",
+        }
+    }
+}
+
+/// The nodes of a command that go all the same, or why it is given up. `types` are names of the
+/// instance types that may take their place, if one node is to.
 pub fn validate(
     cluster: Cluster<'_>,
     pass: &Pass<'_>,
     method: Method,
     nodes: &[usize],
     types: Option<&[&str]>,
-) -> Option<Vec<usize>> {
+) -> Result<Vec<usize>, Rejected> {
     if method.validation_delay().is_none() {
-        return Some(nodes.to_vec());
+        return Ok(nodes.to_vec());
     }
-    let mut left = budgets(cluster, pass, method.reason());
-    let mut within_budget = |pool: usize| {
-        left[pool] -= 1;
-        left[pool] >= 0
-    };
-    let still: Vec<(usize, usize)> = candidates(cluster, method, pass.now)
+    let still: Vec<(usize, usize)> = noted(cluster, method, pass)
         .iter()
         .filter(|candidate| nodes.contains(&candidate.node))
         .map(|candidate| (candidate.node, candidate.pool))
         .collect();
-    if method == Method::Emptiness {
+    let is_empty = method == Method::Emptiness;
+    if still.is_empty() || !is_empty && still.len() != nodes.len() {
+        return Err(Rejected::Churn);
+    }
+    let mut left = budgets(cluster, pass, method);
+    let mut within_budget = |pool: usize| {
+        left[pool] -= 1;
+        left[pool] >= 0
+    };
+    if is_empty {
         // Those that are empty still go without the others.
         let still = still.into_iter().filter(|(_, pool)| within_budget(*pool));
         let still: Vec<usize> = still.map(|(node, _)| node).collect();
-        return (!still.is_empty()).then_some(still);
+        return Some(still)
+            .filter(|still| !still.is_empty())
+            .ok_or(Rejected::Budget);
     }
-    if still.len() != nodes.len() || !still.iter().all(|(_, pool)| within_budget(*pool)) {
-        return None;
+    if !still.iter().all(|(_, pool)| within_budget(*pool)) {
+        return Err(Rejected::Budget);
     }
-    let made = simulate(cluster, pass, nodes, true)?.claims;
-    let holds = match (made.as_slice(), types) {
+    let made = simulate(cluster, pass, nodes, true).map_err(|_| Rejected::Scheduling)?;
+    let holds = match (made.claims.as_slice(), types) {
         ([], None) => true,
         ([claim], Some(types)) => {
             let could_be = |name: &&str| claim.types.iter().any(|kind| kind.name == **name);
@@ -47,5 +75,9 @@ pub fn validate(
         }
         _ => false,
     };
-    holds.then(|| nodes.to_vec())
+    if holds {
+        Ok(nodes.to_vec())
+    } else {
+        Err(Rejected::Scheduling)
+    }
 }

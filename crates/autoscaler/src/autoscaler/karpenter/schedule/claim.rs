@@ -2,14 +2,14 @@
 //!
 //! Upstream: `nodeclaimtemplate.go`, `nodeclaim.go`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::instance_type::{
     InstanceType, Launch, launch, order_by_price, types_for_min_values,
 };
 use super::super::pod::Pod;
-use super::super::requirement::Requirement;
-use super::super::requirements::Requirements;
+use super::super::requirement::{Operator, Requirement};
+use super::super::requirements::{CAPACITY_TYPE, INSTANCE_TYPE, ON_DEMAND, Requirements, SPOT};
 use super::super::resources::Resources;
 use super::super::taints::{Effect, Toleration, tolerates};
 use super::Cluster;
@@ -186,11 +186,41 @@ impl<'a> NodeClaim<'a> {
         })
     }
 
-    /// The claim as it is handed on: no host name, the cheapest types first, not too many of them.
-    pub(super) fn finish(&mut self) {
+    /// The claim as it is handed on: no host name, the cheapest types first, not too many of them. It
+    /// requests what DaemonSet pods will request at least, too (`FinalizeScheduling`).
+    pub(super) fn finish(&mut self, templates: &[Template<'a>]) {
         self.requirements.forget(HOST_NAME);
         order_by_price(&mut self.types, &self.requirements);
+        let template = templates.iter().find(|one| one.pool == self.pool);
+        let daemons = self.types.iter().filter_map(|kind| {
+            let daemons = template?.daemons.get(kind.name.as_str())?;
+            Some(daemons).filter(|daemons| **daemons != Resources::default())
+        });
+        let least = daemons.cloned().reduce(|least, other| least.least(&other));
+        if let Some(least) = least {
+            self.requests.add(&least);
+        }
         self.types.truncate(MOST_TYPES);
+    }
+
+    /// What the NodeClaim states of its labels: which instance types and kinds of capacity it may be,
+    /// besides what its pool and its pods ask for (`ToNodeClaim`).
+    pub fn stated(&self, is_static: bool) -> Requirements {
+        let mut stated = self.requirements.clone();
+        if is_static {
+            return stated;
+        }
+        let one_of = |values: BTreeSet<&str>| Requirement::new(Operator::In, values);
+        let names = self.types.iter().map(|kind| kind.name.as_str());
+        stated.add(INSTANCE_TYPE, one_of(names.collect()));
+        let offerings = self.types.iter().flat_map(|kind| &kind.offerings);
+        let offered = offerings.filter(|of| of.suits(&stated));
+        let kinds = offered.map(|of| if of.spot { SPOT } else { ON_DEMAND });
+        let kinds: BTreeSet<&str> = kinds.collect();
+        if !kinds.is_empty() {
+            stated.add(CAPACITY_TYPE, one_of(kinds));
+        }
+        stated
     }
 
     /// Keeps the types that cost less than so much however they are launched; false if those left

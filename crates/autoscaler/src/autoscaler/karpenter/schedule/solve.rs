@@ -132,7 +132,9 @@ pub fn schedule<'a>(cluster: Cluster<'a>, pods: &[&Pod], options: &Options<'_>) 
         }
     }
     let mut results = search.results;
-    results.claims.iter_mut().for_each(NodeClaim::finish);
+    for claim in &mut results.claims {
+        claim.finish(&search.templates);
+    }
     results
 }
 
