@@ -166,6 +166,15 @@ pub enum CommitmentTerms {
         /// Per hour and node.
         price: Usd,
     },
+    /// Capacity for nodes of an instance type, paid for at its price where no node uses it.
+    Reservation {
+        /// The type.
+        name: String,
+        /// For how many nodes.
+        count: u32,
+        /// Per hour and node.
+        price: Usd,
+    },
     /// Nodes of an instance type.
     InstanceType {
         /// The type.

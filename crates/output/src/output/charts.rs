@@ -443,7 +443,8 @@ fn latency(
 
 fn cost(name: &str, recording: &Recording, summary: &Summary) -> CostChart {
     let price = |workload: usize, cores: f64, gib: f64| {
-        (recording.prices).rate(recording.workloads[workload].class, cores, gib)
+        let workload = &recording.workloads[workload];
+        (recording.prices).rate(workload.class, workload.unstated, (cores, gib))
     };
     let (cpu, memory) = recording.prices.reference;
     let weight = |cores: f64, gib: f64| cores * cpu + gib * memory;

@@ -85,6 +85,8 @@ pub struct WorkloadRecord {
     pub is_load: bool,
     /// The class of machines that its pods ask for.
     pub class: ComputeClass,
+    /// Cores and GiB that GKE Autopilot adds to a pod for containers that request nothing.
+    pub unstated: (f64, f64),
 }
 
 impl WorkloadRecord {
@@ -425,8 +427,14 @@ impl Default for Prices {
 }
 
 impl Prices {
-    /// What a pod costs for an hour that requests these cores and GiB.
-    pub fn rate(&self, class: ComputeClass, cores: f64, gib: f64) -> f64 {
+    /// What a pod costs for an hour that requests these cores and GiB, and has containers without
+    /// requests.
+    pub fn rate(&self, class: ComputeClass, unstated: (f64, f64), (cores, gib): (f64, f64)) -> f64 {
+        let (cores, gib) = if self.pods.adds_for_containers() {
+            (cores + unstated.0, gib + unstated.1)
+        } else {
+            (cores, gib)
+        };
         let (cores, gib) = self.pods.billed(class, cores, gib);
         let own = self.classes.get(class as usize).copied().flatten();
         let (core, amount) = own.unwrap_or((self.cpu_hour, self.gib_hour));

@@ -30,7 +30,8 @@ use crate::load::spec::Generator;
 use crate::metrics::spec::CustomMetricSpec;
 use crate::metrics::{CustomMetrics, Pipeline, SAMPLE_PERIOD};
 use crate::record::cost::{
-    CLASS_LABEL, Commitment, ComputeClass, Covers, IdleShare, PodSizes, Terms,
+    CLASS_LABEL, CONTAINER_DEFAULT, Commitment, ComputeClass, Covers, DAEMON_SET_DEFAULT,
+    IdleShare, PodSizes, Terms,
 };
 use crate::record::{
     CallRecord, Detail, HpaRecord, HpaSpecRecord, LoadRecord, NodeRecord, Objective, Prices,
@@ -214,6 +215,21 @@ pub(super) fn class_of(template: &PodTemplate) -> ComputeClass {
     ComputeClass::from_label(asked.map(|class| &**class))
 }
 
+/// What GKE Autopilot adds to a pod for containers that request neither CPU nor memory.
+pub(super) fn unstated(template: &PodTemplate, is_daemon_set: bool) -> (f64, f64) {
+    let (cores, gib) = if is_daemon_set {
+        DAEMON_SET_DEFAULT
+    } else {
+        CONTAINER_DEFAULT
+    };
+    let states_nothing = |one: &&crate::api::ContainerSpec| {
+        let asked = one.resources();
+        asked.cpu_request.is_none() && asked.memory_request.is_none()
+    };
+    let count = template.lasting().filter(states_nothing).count() as f64;
+    (cores * count, gib * count)
+}
+
 /// A workload's node selector as text, if no node satisfies it.
 fn unmet_selector(workload: &WorkloadSpec, store: &Store) -> Option<String> {
     let wanted = &workload.template.node_selector;
@@ -314,6 +330,11 @@ fn commitment(spec: &CommitmentSpec) -> Commitment {
                 count: *count,
                 price: price.0,
             },
+            CommitmentTerms::Reservation { name, count, price } => Terms::Reservation {
+                instance_type: name.as_str().into(),
+                count: *count,
+                price: price.0,
+            },
             CommitmentTerms::Spend { rate, discount } => Terms::Spend {
                 rate: rate.0,
                 discount: *discount,
@@ -405,6 +426,7 @@ fn frame(scenario: &Scenario, store: &Store) -> Recording {
             cpu_background: background(scenario, index),
             unmet_selector: unmet_selector(workload, store),
             class: class_of(&workload.template),
+            unstated: unstated(&workload.template, workload.kind.name() == "DaemonSet"),
             is_load: scenario.loads.iter().any(|load| match &load.generator {
                 Generator::WgetJob(job) => job.workload == index,
                 _ => false,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::class_of;
+use super::build::{class_of, unstated};
 use super::traffic::{Effect, ServerId};
 use super::{PodLink, Simulation};
 use crate::api::{Change, Kind, ObjectId, Pod, PodId, TerminationReason, What, WorkloadId, Write};
@@ -331,11 +331,15 @@ impl Simulation<'_> {
         while self.records_of.len() <= workload.index() {
             let entry = &self.store.workloads()[self.records_of.len()];
             let template = entry.object.and_then(|object| self.store.template(object));
-            let class = template
-                .map(|template| class_of(template))
-                .unwrap_or_default();
+            let is_daemon_set = matches!(entry.object, Some(ObjectId::DaemonSet(_)));
+            let told = template.map(|template| {
+                let unstated = unstated(template, is_daemon_set);
+                (class_of(template), unstated)
+            });
+            let (class, unstated) = told.unwrap_or_default();
             let place = self.recorder.add_workload(WorkloadRecord {
                 class,
+                unstated,
                 kind: entry.kind.name().into(),
                 namespace: Arc::clone(&entry.namespace),
                 name: entry.name.to_string(),

@@ -81,10 +81,17 @@ impl FlagValue for Binpacking {
 
 /// Expanders in the order in which they filter.
 impl FlagValue for Vec<ExpanderKind> {
-    const EXPECTED: &'static str =
-        "a list of random, most-pods, least-waste, least-nodes, price, priority";
+    const EXPECTED: &'static str = "a list of most-pods, least-waste, least-nodes, price, priority, each once, and random last";
     fn read(text: &str) -> Option<Self> {
-        text.split(',').map(ExpanderKind::from_name).collect()
+        let all: Self = text
+            .split(',')
+            .map(ExpanderKind::from_name)
+            .collect::<Option<_>>()?;
+        let is_odd = |(place, one): (usize, &ExpanderKind)| {
+            let rest = &all[place + 1..];
+            rest.contains(one) || *one == ExpanderKind::Random && !rest.is_empty()
+        };
+        (!all.iter().enumerate().any(is_odd)).then_some(all)
     }
 }
 

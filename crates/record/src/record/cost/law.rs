@@ -90,7 +90,7 @@ pub fn check(recording: &Recording) -> Result<(), String> {
         .sum();
     same(
         "what is committed to and what is paid for it",
-        committed,
+        committed + costs.reserved,
         costs.paid[2] + costs.unused,
     )?;
     if costs.paid[0] + costs.paid[1] > listed + rounding(listed) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pool::{Pool, Rules};
-use super::tariff::rates;
+use super::tariff::{Rates, rates};
 use super::{CostRow, Costs, Owner, Purchase, price_over};
 use crate::record::fold::billed_seconds;
 use crate::record::recording::{NodeRecord, Recording, WorkloadRecord};
@@ -164,8 +164,13 @@ impl Meter {
             let from = self.paid;
             let until = self.same_until(from, to);
             let seconds = (until - from).as_secs_f64();
-            let (rates, unused) = rates(&self.pools, &self.commitments, from);
+            let Rates {
+                pools: rates,
+                unused,
+                idle,
+            } = rates(&self.pools, &self.commitments, from);
             let mut hourly = unused;
+            self.costs.reserved += idle * seconds / 3600.0;
             for (pool, rate) in self.pools.iter_mut().zip(rates) {
                 pool.seconds += f64::from(pool.nodes) * seconds;
                 for (paid, rate) in pool.paid.iter_mut().zip(rate) {
@@ -201,8 +206,8 @@ impl Meter {
         let (mut from, mut sum) = (self.start, 0.0);
         while from < self.end {
             let until = self.same_until(from, self.end);
-            let (rates, unused) = rates(&self.pools, &self.commitments, from);
-            let hourly = unused + rates.iter().flatten().sum::<f64>();
+            let rates = rates(&self.pools, &self.commitments, from);
+            let hourly = rates.unused + rates.pools.iter().flatten().sum::<f64>();
             sum += hourly * (until - from).as_secs_f64() / 3600.0;
             from = until;
         }
@@ -294,7 +299,7 @@ impl Meter {
         }
         let more = billed_seconds(seconds, self.minimum) - seconds;
         // What is paid now for the pool's nodes, by the node.
-        let (rates, _) = rates(&self.pools, &self.commitments, now);
+        let rates = rates(&self.pools, &self.commitments, now).pools;
         let pool = &mut self.pools[up.pool];
         let nodes = f64::from(pool.nodes);
         let hourly = rates[up.pool].iter().take(2);

@@ -23,7 +23,7 @@ use crate::sim::SimTime;
 pub use idle::IdleShare;
 pub use law::{by_its_life, check};
 pub(super) use meter::Meter;
-pub use sizes::{CLASS_LABEL, ComputeClass, PodSizes};
+pub use sizes::{CLASS_LABEL, CONTAINER_DEFAULT, ComputeClass, DAEMON_SET_DEFAULT, PodSizes};
 pub use tariff::{Commitment, Covers, Terms};
 
 /// How a node is paid for.
@@ -103,8 +103,10 @@ impl CostRow {
 pub struct Costs {
     /// Nodes, in the order of [`Purchase::ALL`]; of commitments what was used.
     pub paid: [f64; 3],
-    /// What was committed to and not used.
+    /// What was committed to and not used, and reserved capacity that was idle.
     pub unused: f64,
+    /// The part of that for reserved capacity which no commitment covers.
+    pub reserved: f64,
     /// The cluster's fee.
     pub fee: f64,
     /// What the provider gives back for nodes that it took in their first hour.

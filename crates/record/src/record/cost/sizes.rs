@@ -21,6 +21,12 @@ impl PodSizes {
         self != Self::AsRequested
     }
 
+    /// Whether containers that request nothing get something (Autopilot's default requests, which it
+    /// applies container by container).
+    pub fn adds_for_containers(self) -> bool {
+        matches!(self, Self::Autopilot | Self::AutopilotBursting)
+    }
+
     /// Cores and GiB that a pod is billed for which requests these.
     pub fn billed(self, class: ComputeClass, cores: f64, gib: f64) -> (f64, f64) {
         match self {
@@ -40,6 +46,12 @@ impl PodSizes {
         }
     }
 }
+
+/// Cores and GiB that Autopilot gives a container that requests neither; what requests one of both gets
+/// the other by the pod's share of memory by CPU.
+pub const CONTAINER_DEFAULT: (f64, f64) = (0.5, 2.0);
+/// The same of a DaemonSet's container.
+pub const DAEMON_SET_DEFAULT: (f64, f64) = (0.05, 100.0 / 1024.0);
 
 /// The node selector by which a pod asks for a compute class of GKE.
 pub const CLASS_LABEL: &str = "cloud.google.com/compute-class";
@@ -118,10 +130,12 @@ fn autopilot(
     cores: f64,
     gib: f64,
 ) -> (f64, f64) {
-    /// What pods without requests get.
-    const DEFAULT: (f64, f64) = (0.5, 2.0);
-    let cores = if cores > 0.0 { cores } else { DEFAULT.0 };
-    let gib = if gib > 0.0 { gib } else { DEFAULT.1 };
+    let none = cores <= 0.0 && gib <= 0.0;
+    let (cores, gib) = if none {
+        CONTAINER_DEFAULT
+    } else {
+        (cores, gib)
+    };
     let (low, high, least) = match class {
         ComputeClass::GeneralPurpose => (1.0, 6.5, (least_cores, least_gib)),
         ComputeClass::Balanced => (1.0, 8.0, (0.25, 0.5)),
@@ -167,6 +181,9 @@ mod tests {
         assert_eq!(billed(ComputeClass::ScaleOut, 0.5, 1.0), (0.5, 2.0));
         assert_eq!(billed(ComputeClass::ScaleOut, 0.25, 3.5), (1.0, 4.0));
         assert_eq!(billed(ComputeClass::Other, 0.3, 0.7), (0.3, 0.7));
+        // One of both is stated: the other follows by the share.
+        assert_eq!(billed(general, 0.0, 6.5), (1.0, 6.5));
+        assert_eq!(billed(general, 2.0, 0.0), (2.0, 2.0));
         let bursting = PodSizes::AutopilotBursting.billed(general, 0.03, 0.2);
         assert_eq!(bursting, (0.05, 0.2));
     }

@@ -177,6 +177,66 @@ fn dollars_an_hour_cover_the_rest_at_lower_prices() {
     near(balanced(&done).unused, 0.15);
 }
 
+/// Reserved capacity for so many instances of the type of `general` and `other`, and other commitments.
+fn reserved(count: u32, others: &[Terms], nodes: Vec<NodeRecord>) -> Costs {
+    let terms = Terms::Reservation {
+        instance_type: "m".into(),
+        count,
+        price: 0.2,
+    };
+    let commitment = |terms: &Terms| Commitment {
+        name: "one".to_owned(),
+        from: SimTime::ZERO,
+        until: None,
+        terms: terms.clone(),
+    };
+    let mut recording = hours(1);
+    let all = std::iter::once(&terms).chain(others);
+    recording.commitments = all.map(commitment).collect();
+    let done = run(recording, nodes, |_| {});
+    balanced(&done).clone()
+}
+
+#[test]
+fn reserved_capacity_is_paid_for_by_its_nodes_or_idle() {
+    let nodes = || {
+        vec![
+            node("general", 0, None),
+            node("spot", 0, None),
+            node("other", 0, None),
+        ]
+    };
+    // Twenty reserved and fifteen running are fifteen nodes and five idle: here four, and two.
+    let costs = reserved(4, &[], nodes());
+    near(costs.paid[0], 0.4);
+    near(costs.paid[2], 0.0);
+    near(costs.unused, 0.4);
+    near(costs.nodes(), 0.4 + 0.2 + 0.4);
+    // All of it is used.
+    near(reserved(2, &[], nodes()).unused, 0.0);
+    near(reserved(1, &[], nodes()).nodes(), 0.6);
+    // Instances that are committed to cover nodes first, then idle capacity.
+    let instances = Terms::Instances {
+        covers: Covers::InstanceType("m".into()),
+        count: 3,
+        price: 0.12,
+    };
+    let costs = reserved(4, &[instances], nodes());
+    near(costs.paid[2], 0.24);
+    near(costs.unused, 0.12 + 0.2);
+    near(costs.reserved, 0.2);
+    // Dollars an hour lower the prices of both in proportion: 0.3 pay for 0.4 of 0.8.
+    let plan = Terms::Spend {
+        rate: 0.3,
+        discount: 0.25,
+    };
+    let costs = reserved(4, &[plan], nodes());
+    near(costs.paid[2], 0.15);
+    near(costs.paid[0], 0.2);
+    near(costs.reserved, 0.2);
+    near(costs.nodes(), 0.2 + 0.3 + 0.4);
+}
+
 #[test]
 fn prices_change_with_time() {
     let mut spot = node("spot", 0, None);

@@ -74,6 +74,7 @@ pub struct WorkloadFold {
     pub(super) counts: Option<(SimTime, Counts)>,
     prices: Prices,
     class: ComputeClass,
+    unstated: (f64, f64),
     start: SimTime,
     end: SimTime,
 }
@@ -100,13 +101,15 @@ impl WorkloadFold {
             counts: None,
             prices: recording.prices,
             class: workload.class,
+            unstated: workload.unstated,
             start,
             end,
         }
     }
 
     fn rate(&self, cores: f64, gib: f64) -> f64 {
-        self.prices.rate(self.class, cores, gib)
+        let asked = (cores, gib);
+        self.prices.rate(self.class, self.unstated, asked)
     }
 
     pub(super) fn created(&mut self, cores: f64, gib: f64) {

@@ -60,6 +60,7 @@ fn terms(
     });
     let instances = table.count("instances", diagnostics);
     let price = table.number("price", diagnostics).map(Usd);
+    let reserves = table.boolean("capacity_reservation", diagnostics) == Some(true);
     let rate = table.number("usd_per_hour", diagnostics).map(Usd);
     let discount = table.read("discount", diagnostics, |node| match number(node)? {
         part if part < 1.0 => Ok(part),
@@ -67,13 +68,22 @@ fn terms(
             "{part} is not a part of the price: write 0.28 for 28 %"
         )),
     });
-    let given = |table: &mut Reader<'_>, keys: [&'static str; 4]| -> Vec<&'static str> {
+    let given = |table: &mut Reader<'_>, keys: [&'static str; 5]| -> Vec<&'static str> {
         keys.into_iter()
             .filter(|key| !key.is_empty() && table.get(key).is_some())
             .collect()
     };
-    let of_instances = given(table, ["node_group", "instance_type", "instances", "price"]);
-    let of_spend = given(table, ["usd_per_hour", "discount", "", ""]);
+    let of_instances = given(
+        table,
+        [
+            "node_group",
+            "instance_type",
+            "instances",
+            "price",
+            "capacity_reservation",
+        ],
+    );
+    let of_spend = given(table, ["usd_per_hour", "discount", "", "", ""]);
     let example = "write `instance_type = \"m5.xlarge\"`, `instances = 3` and `price = 0.121`, or `usd_per_hour = 1.5` and `discount = 0.28`";
     match (of_instances.first(), of_spend.first()) {
         (Some(_), Some(second)) => {
@@ -104,7 +114,46 @@ fn terms(
         let (rate, discount) = (rate?, discount?);
         return Some(CommitmentTerms::Spend { rate, discount });
     }
+    let asked = Instances {
+        group,
+        kind,
+        count: instances,
+        price,
+        reserves,
+    };
+    instances_terms(table, asked, groups, diagnostics)
+}
+
+/// What is said of instances that are committed to.
+struct Instances {
+    group: Option<String>,
+    kind: Option<String>,
+    count: Option<u32>,
+    price: Option<Usd>,
+    /// It is capacity that is reserved.
+    reserves: bool,
+}
+
+fn instances_terms(
+    table: &mut Reader<'_>,
+    asked: Instances,
+    groups: &[NodeGroupSpec],
+    diagnostics: &mut Diagnostics,
+) -> Option<CommitmentTerms> {
+    let Instances {
+        group,
+        kind,
+        count: instances,
+        price,
+        reserves,
+    } = asked;
+    // Reserved capacity costs what the instances do on demand.
+    let listed = kind.as_deref().filter(|_| reserves);
+    let price = price.or_else(|| on_demand(listed?, groups));
     for (key, example) in [("instances", "instances = 3"), ("price", "price = 0.121")] {
+        if key == "price" && price.is_some() {
+            continue;
+        }
         if table.get(key).is_none() {
             table.missing(key, "`commitment`", example, diagnostics);
         }
@@ -125,6 +174,18 @@ fn terms(
             table.missing("instance_type", "`commitment`", example, diagnostics);
             None
         }
+        (true, false) if reserves => {
+            let span = table.key_span("capacity_reservation");
+            let title = "capacity is reserved for an instance type";
+            let label = "give it an `instance_type` instead of a `node_group`";
+            diagnostics.error(span, title, label);
+            None
+        }
+        (false, true) if reserves => Some(CommitmentTerms::Reservation {
+            name: kind?,
+            count: instances?,
+            price: price?,
+        }),
         (true, false) => Some(CommitmentTerms::Group {
             name: group?,
             count: instances?,
@@ -136,6 +197,15 @@ fn terms(
             price: price?,
         }),
     }
+}
+
+/// What an instance type costs on demand: as node groups have it, else by the table.
+fn on_demand(kind: &str, groups: &[NodeGroupSpec]) -> Option<Usd> {
+    let is_it = |group: &&NodeGroupSpec| group.instance_type.as_deref() == Some(kind);
+    let mut own = groups.iter().filter(is_it).filter(|group| !group.spot);
+    let own = own.next().map(|group| group.price_per_hour);
+    let listed = || PriceTable::built_in().instance_type(kind);
+    own.or_else(|| listed().map(|kind| kind.on_demand))
 }
 
 /// A name that is among those known.

@@ -167,7 +167,7 @@ impl Outside for World<'_, '_> {
         };
         match self.simulation.call_eviction(id, now) {
             Ok(()) => {
-                let own = self.simulation.store.pod(id).map(|pod| pod.grace());
+                let own = self.simulation.store.pod(id).map(crate::api::Pod::grace);
                 if own.is_some_and(|own| grace < own) {
                     let seconds = grace.0.div_euclid(1_000_000_000);
                     self.simulation.shorten_grace(id, Some(seconds), now);

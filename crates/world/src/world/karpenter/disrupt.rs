@@ -209,9 +209,10 @@ impl Simulation<'_> {
             let pod = pod.and_then(|(namespace, name)| self.find_pod(namespace, name));
             if let Some(pod) = pod.map(|(pod, _)| pod) {
                 let name = &self.cloud.instance(*id).name;
-                let target = match karpenter.claims.contains_key(id) {
-                    true => format!("nodeclaim/{name}, node/{name}"),
-                    false => format!("node/{name}"),
+                let target = if karpenter.claims.contains_key(id) {
+                    format!("nodeclaim/{name}, node/{name}")
+                } else {
+                    format!("node/{name}")
                 };
                 self.tell_of_nomination(karpenter, pod, &target, now);
             }

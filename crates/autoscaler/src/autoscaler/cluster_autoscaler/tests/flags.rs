@@ -345,3 +345,99 @@ fn a_cordoned_node_can_be_the_model_of_a_node_that_is_not() {
     assert_eq!(grown(false), ScaleUpResult::NoOptionsAvailable);
     assert_eq!(grown(true), ScaleUpResult::Successful);
 }
+
+#[test]
+fn an_expander_is_named_once_and_nothing_follows_the_one_that_draws() {
+    for (text, reads) in [
+        ("price,least-waste,random", true),
+        ("random", true),
+        ("random,least-waste", false),
+        ("least-waste,price,least-waste", false),
+        ("grpc", false),
+    ] {
+        let read = Options::default().set("expander", text);
+        assert_eq!(read.is_ok(), reads, "{text}");
+    }
+}
+
+#[test]
+fn the_defaults_are_upstreams() {
+    let options = Options::default();
+    let seconds = |length: SimDuration| length.as_secs_f64() as i64;
+    let times = [
+        (options.scan_interval, 10),
+        (options.max_node_provision_time, 900),
+        (options.max_node_startup_time, 900),
+        (options.initial_node_group_backoff_duration, 300),
+        (options.max_node_group_backoff_duration, 1800),
+        (options.node_group_backoff_reset_timeout, 10_800),
+        (options.new_pod_scale_up_delay, 0),
+        (options.scale_down_unneeded_time, 600),
+        (options.scale_down_unready_time, 1200),
+        (options.scale_down_delay_after_add, 600),
+        (options.scale_down_delay_after_delete, 0),
+        (options.scale_down_delay_after_failure, 180),
+        (options.unremovable_node_recheck_timeout, 300),
+        (options.max_pod_eviction_time, 120),
+        (options.node_delete_delay_after_taint, 5),
+        (options.node_deletion_delay_timeout, 120),
+        (options.node_deletion_batcher_interval, 0),
+        (options.blocking_system_pod_disruption_timeout, 3600),
+    ];
+    for (place, (length, expected)) in times.into_iter().enumerate() {
+        assert_eq!(seconds(length), expected, "{place}");
+    }
+    let numbers = [
+        (options.max_nodes_total, 0),
+        (options.cores_total.max, 320_000),
+        (options.memory_total.max, 6_400_000),
+        (options.max_nodes_per_scale_up, 1000),
+        (options.ok_total_unready_count, 3),
+        (options.max_scale_down_parallelism, 10),
+        (options.max_drain_parallelism, 1),
+        (options.max_graceful_termination_sec, 600),
+        (options.max_bulk_soft_taint_count as i64, 10),
+        (options.expendable_pods_priority_cutoff.into(), -10),
+        (options.min_replica_count.into(), 0),
+    ];
+    for (place, (number, expected)) in numbers.into_iter().enumerate() {
+        assert_eq!(number, expected, "{place}");
+    }
+    let shares = [
+        options.max_total_unready_percentage,
+        options.memory_difference_ratio,
+        options.max_free_difference_ratio,
+        options.max_allocatable_difference_ratio,
+        options.scale_down_utilization_threshold,
+        options.scale_down_gpu_utilization_threshold,
+    ];
+    assert_eq!(shares, [45.0, 0.015, 0.05, 0.05, 0.5, 0.5]);
+    let on = [
+        options.frequent_loops,
+        options.scale_up_from_zero,
+        options.scale_down_enabled,
+        options.scale_down_unready_enabled,
+        options.cordon_node_before_terminating,
+        options.skip_nodes_with_system_pods,
+        options.skip_nodes_with_local_storage,
+        options.skip_nodes_with_custom_controller_pods,
+        options.daemonset_eviction_for_occupied_nodes,
+        options.write_status_config_map,
+    ];
+    assert_eq!(on, [true; 10]);
+    let off = [
+        options.balance_similar_node_groups,
+        options.enforce_node_group_min_size,
+        options.scale_down_delay_type_local,
+        options.ignore_daemonsets_utilization,
+        options.ignore_mirror_pods_utilization,
+        options.daemonset_eviction_for_empty_nodes,
+        options.parallel_scale_up,
+        options.salvo_scale_up,
+        options.force_daemon_sets,
+        options.fastpath_binpacking,
+        options.force_delete_unregistered_nodes,
+        options.record_duplicated_events,
+    ];
+    assert_eq!(off, [false; 12]);
+}

@@ -78,6 +78,7 @@ pub(super) struct Rig {
 }
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of tests")]
 pub(super) struct Cloud {
     pub(super) targets: Vec<i64>,
     /// Group, instance and when it registers.

@@ -7,7 +7,9 @@ use crate::autoscaler::cluster_autoscaler::options::MinMax;
 use crate::autoscaler::cluster_autoscaler::scale_down::ScaleDownResult;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
 use crate::autoscaler::cluster_autoscaler::simulator::removal::UnremovableReason;
-use crate::autoscaler::cluster_autoscaler::{LoopReport, NodeId, NodeShape, Options, PodClass};
+use crate::autoscaler::cluster_autoscaler::{
+    ControllerId, ControllerKind, GroupId, LoopReport, NodeId, NodeShape, Options, PodClass,
+};
 use crate::sim::SimDuration;
 
 /// Nodes for one pod each, of which one is there and full, and so many pods that wait.
@@ -203,4 +205,92 @@ fn pods_that_ask_for_a_gpu_wait_for_half_a_minute() {
     assert!(!grown(&mut rig, at(10)));
     assert!(!grown(&mut rig, at(29)));
     assert!(grown(&mut rig, at(30)));
+}
+
+#[test]
+fn pods_of_daemon_sets_that_wait_grow_nothing() {
+    let node = shape(2000, 8);
+    let mut rig = Rig::new(Options::default(), vec![(group("a", 0, 5, &node), 0)]);
+    let agent = rig.workload(PodClass {
+        kind: ControllerKind::DaemonSet,
+        ..pod(100)
+    });
+    rig.pod(agent, None);
+    let report = rig.run(10);
+    assert_eq!(report.scale_up[0].result, ScaleUpResult::NotNeeded);
+}
+
+#[test]
+fn a_success_does_not_forget_failures() {
+    let options = Options {
+        initial_node_group_backoff_duration: SimDuration::from_secs(60),
+        ..Options::default()
+    };
+    let mut rig = waiting(options, 100, 1);
+    rig.cloud.refuses = true;
+    rig.run(10);
+    let backed_off = |rig: &Rig, at: i64| {
+        let registry = rig.autoscaler.registry();
+        registry.backed_off(GroupId(0), secs(at)).is_some()
+    };
+    assert!(backed_off(&rig, 70) && !backed_off(&rig, 71));
+    rig.cloud.refuses = false;
+    assert_eq!(grown(&rig.run(80)), 1);
+    rig.cloud.refuses = true;
+    rig.now = secs(95);
+    let web = (rig.pods[0].class, ControllerId(0));
+    for _ in 0..2 {
+        rig.pod(web, None);
+    }
+    assert_eq!(grown(&rig.run(100)), 0);
+    // Twice as long as the first time.
+    assert!(backed_off(&rig, 220) && !backed_off(&rig, 221));
+}
+
+#[test]
+fn nodes_go_in_the_loop_that_grows_another_group_unless_a_delay_holds_them() {
+    let (node, large) = (shape(2000, 8), shape(8000, 32));
+    for (delay, result) in [
+        (0, ScaleDownResult::NodeDeleteStarted),
+        (600, ScaleDownResult::InCooldown),
+    ] {
+        let options = Options {
+            scale_down_delay_after_add: SimDuration::from_secs(delay),
+            ..eager()
+        };
+        let groups = vec![(group("a", 0, 5, &node), 1), (group("b", 0, 5, &large), 0)];
+        let mut rig = Rig::new(options, groups);
+        for at in [10, 20, 30, 40] {
+            rig.run(at);
+        }
+        let big = rig.workload(pod(6000));
+        rig.now = secs(45);
+        rig.pod(big, None);
+        let report = rig.run(50);
+        assert_eq!(grown(&report), 1);
+        assert_eq!(report.scale_down, result);
+    }
+}
+
+#[test]
+fn pods_of_a_node_that_is_drained_wait_like_others() {
+    let node = shape(2000, 8);
+    let mut rig = Rig::new(eager(), vec![(group("a", 0, 5, &node), 2)]);
+    let web = rig.workload(pod(100));
+    let filler = rig.workload(pod(1500));
+    let kept = rig.pod(web, Some(0));
+    rig.pod(filler, Some(1));
+    rig.cloud.refuses_evictions = true;
+    for at in [10, 20, 30, 40, 50] {
+        rig.run(at);
+    }
+    assert!(rig.autoscaler.deletions().contains(NodeId(0)));
+    // It fits beside the other one.
+    assert_eq!(grown(&rig.run(60)), 0);
+    // Then the room is taken.
+    let late = rig.workload(pod(450));
+    rig.pod(late, Some(1));
+    let report = rig.run(70);
+    assert_eq!(grown(&report), 1);
+    assert_eq!(report.scale_up[0].pods_triggered, [kept.0]);
 }
