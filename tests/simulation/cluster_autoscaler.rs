@@ -92,7 +92,7 @@ fn a_config_map_says_which_groups_are_preferred() {
 }
 
 #[test]
-fn a_config_map_that_does_not_read_is_told_at_each_choice() {
+fn a_config_map_that_does_not_read_is_told() {
     let map = config_map("    10: [\"dear(\"]\n");
     let recording = run(&map, "", &(scale("5m", 2) + PRIORITY));
     assert_eq!(groups(&recording, NodeAction::ScaleUp).len(), 1);
@@ -201,6 +201,14 @@ fn the_status_is_initializing_until_the_first_loop() {
     let at = nlsim::sim::SimTime::from_secs(11);
     simulation.step_until(at).expect("no endless loop");
     assert_eq!(status(&simulation), "autoscalerStatus: Running");
+    let maps = simulation.config_maps(clock(&simulation));
+    let text = maps[0]["data"]["status"].as_str().expect("a text");
+    let health = "clusterWide:\n  health:\n    lastProbeTime: \"2026-01-01T00:00:10Z\"\n    lastTransitionTime: \"2026-01-01T00:00:10Z\"\n    nodeCounts:\n      longUnregistered: 0\n      registered:\n        notStarted: 0\n        ready: 1\n        suspended: 0\n        total: 1\n        unready:\n          resourceUnready: 0\n          total: 0\n      unregistered: 0\n    status: Healthy\n";
+    assert!(text.contains(health), "{text}");
+    assert!(
+        text.ends_with("    status: NoActivity\ntime: 2026-01-01 00:00:10 +0000 UTC\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -258,4 +266,125 @@ fn a_node_that_goes_is_tainted_and_cordoned_unless_that_is_switched_off() {
         let mut pods = cluster.store().pods();
         assert!(pods.all(|(_, pod)| pod.is_deleting() || pod.node.is_none()));
     }
+}
+
+/// The objects that events of a reason are about, each once.
+fn objects<'a>(recording: &'a Recording, reason: &str) -> Vec<&'a str> {
+    let events = recording.events.iter();
+    let events = events.filter(|event| event.reason == reason);
+    let mut all: Vec<&str> = events.map(|event| event.object).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn the_status_is_written_under_its_name_or_not_at_all() {
+    let flags = |more: &str| format!("[controllers.cluster-autoscaler]\n{more}\n");
+    for (flag, about) in [
+        ("", vec!["ConfigMap/cluster-autoscaler-status"]),
+        ("status-config-map-name = \"own\"", vec!["ConfigMap/own"]),
+        ("write-status-configmap = false", Vec::new()),
+    ] {
+        let rest = scale("5m", 2) + &flags(flag);
+        let recording = run("", "", &rest);
+        assert_eq!(objects(&recording, "ScaledUpGroup"), about, "{flag}");
+        // Events of pods do not hang on it.
+        assert_eq!(objects(&recording, "TriggeredScaleUp").len(), 2);
+        let scenario = built("", "", &rest);
+        let mut cluster = Simulation::new(&scenario, 7);
+        cluster.keep_config_maps();
+        cluster
+            .step_until(SimTime::from_secs(30))
+            .expect("no endless loop");
+        let clock = nlsim::api::Clock {
+            calendar: scenario.controllers.vpa.clock,
+            now: cluster.now(),
+        };
+        let maps = cluster.config_maps(clock);
+        let names: Vec<&str> = maps
+            .iter()
+            .filter_map(|map| map["metadata"]["name"].as_str())
+            .collect();
+        let about: Vec<&str> = about
+            .iter()
+            .filter_map(|one| one.strip_prefix("ConfigMap/"))
+            .collect();
+        assert_eq!(names, about, "{flag}");
+    }
+}
+
+#[test]
+fn a_reason_is_told_of_a_pod_every_five_minutes_unless_duplicates_are_asked_for() {
+    let counts = |flag: &str| {
+        let flags = format!("[controllers.cluster-autoscaler]\n{flag}\n");
+        let recording = run("", "", &(scale("5m", 9) + &flags));
+        let events = recording.events.iter();
+        let refused = events.filter(|event| event.reason == "NotTriggerScaleUp");
+        let mut times: std::collections::BTreeMap<&str, Vec<f64>> = Default::default();
+        for event in refused {
+            let of_pod = times.entry(event.object).or_default();
+            of_pod.push(event.time.as_secs_f64());
+        }
+        let gaps = times.values().flat_map(|all| {
+            let gaps = all.windows(2).map(|two| two[1] - two[0]);
+            gaps.collect::<Vec<f64>>()
+        });
+        (times.len(), gaps.fold(f64::INFINITY, f64::min))
+    };
+    let (pods, least) = counts("");
+    // Six of the nine have nodes.
+    assert_eq!(pods, 3);
+    assert!((300.0..320.0).contains(&least), "{least}");
+    let (_, least) = counts("record-duplicated-events = true");
+    assert!(least < 60.0, "{least}");
+}
+
+#[test]
+fn a_node_with_startup_taints_counts_once_it_is_known_to_start() {
+    let nodes = |flag: &str| {
+        let group =
+            "provisioning = \"100s\"\nstartup_taints = [\"agent:NoSchedule\"]\nuntainted = \"4m\"";
+        let flags = format!("{PRIORITY}scale-down-enabled = false\n{flag}\n");
+        let map = config_map("    10: [\"^dear$\"]\n    5: [\"^spare$\"]\n");
+        let recording = run(&map, group, &(scale("5m", 1) + &flags));
+        let own = recording.nodes.iter().filter(|node| node.group == "dear");
+        own.count()
+    };
+    assert_eq!(nodes("startup-taint = \"agent\""), 1);
+    // Taken for a node that the pod does not suit, it is joined by others.
+    assert!(nodes("") > 1);
+}
+
+#[test]
+fn evicted_pods_get_the_grace_that_the_flags_allow() {
+    let deployment = |name: &str, cpu: &str, grace: u32| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      terminationGracePeriodSeconds: {grace}\n      containers: [{{name: c, image: \"x:1\", resources: {{requests: {{cpu: {cpu}, memory: 64Mi}}}}}}]\n"
+        )
+    };
+    // The second pod finds the fixed node full, which later has room for it.
+    let map = deployment("filler", "900m", 1) + &deployment("slow", "400m", 300);
+    let free =
+        "[[action]]\nat = \"20m\"\nkubectl = \"kubectl scale deployment filler --replicas=0\"\n";
+    let grace = |flag: &str| {
+        let flags = format!(
+            "[controllers.cluster-autoscaler]\nscale-down-delay-after-add = \"0s\"\nscale-down-unneeded-time = \"1m\"\n{flag}\n"
+        );
+        let scenario = built(&map, "", &(free.to_owned() + &flags));
+        let mut cluster = Simulation::new(&scenario, 7);
+        for seconds in 1200..3600 {
+            cluster
+                .step_until(SimTime::from_secs(seconds))
+                .expect("no endless loop");
+            let mut pods = cluster.store().pods();
+            let evicted = pods.find(|(_, pod)| pod.evicted.is_some() && pod.is_deleting());
+            if let Some((_, pod)) = evicted {
+                return pod.grace().as_secs_f64();
+            }
+        }
+        panic!("no pod is evicted");
+    };
+    assert_eq!(grace(""), 300.0);
+    assert_eq!(grace("max-graceful-termination-sec = 20"), 20.0);
 }

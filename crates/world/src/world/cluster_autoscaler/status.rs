@@ -6,12 +6,13 @@ use super::super::Simulation;
 use crate::api::Clock;
 use crate::autoscaler::cluster_autoscaler::clusterstate::StatusConfigMap;
 use crate::autoscaler::cluster_autoscaler::{Observation, StaticAutoscaler};
+use crate::kubectl::yaml;
 use crate::sim::SimTime;
 
 /// What is written of a ConfigMap.
 #[derive(Debug, Default)]
 pub(super) struct Status {
-    text: StatusConfigMap,
+    status: StatusConfigMap,
     /// When it was created, and the last text with its time.
     written: Option<(SimTime, String, String)>,
 }
@@ -20,7 +21,7 @@ impl Status {
     /// Nothing is known of the cluster yet, or there is nothing to know.
     pub(super) fn initializing(&mut self, message: Option<&str>, clock: Clock) {
         let now = go_time(clock, clock.now);
-        let text = StatusConfigMap::initializing(message, &now);
+        let text = yaml::write(&StatusConfigMap::initializing(message, &now));
         let created = self.written.take().map_or(clock.now, |(at, ..)| at);
         self.written = Some((created, now, text));
     }
@@ -28,7 +29,8 @@ impl Status {
     pub(super) fn write(&mut self, seen: &Observation<'_>, core: &StaticAutoscaler, clock: Clock) {
         let now = go_time(clock, seen.now);
         let time = |time: SimTime| clock.print(time);
-        let text = (self.text).write(seen, core.options(), core.registry(), &time, &now);
+        let status = (self.status).write(seen, core.options(), core.registry(), &time, &now);
+        let text = yaml::write(&status);
         let created = self.written.take().map_or(seen.now, |(at, ..)| at);
         self.written = Some((created, now, text));
     }

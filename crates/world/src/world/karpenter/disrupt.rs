@@ -84,7 +84,10 @@ impl Simulation<'_> {
     /// A pass goes on with the method at a place.
     pub(super) fn disruption_pass(&mut self, karpenter: &mut Karpenter, from: usize, now: SimTime) {
         let spec = Arc::clone(&karpenter.spec);
-        let is_calm = !karpenter.changed && now < karpenter.calm_until;
+        // Nodes that start have something new to say.
+        let mut claims = karpenter.claims.values();
+        let all_started = claims.all(|claim| claim.initialized.is_some());
+        let is_calm = !karpenter.changed && now < karpenter.calm_until && all_started;
         if from == 0 && is_calm {
             self.tell_again(karpenter, now);
         }

@@ -1,10 +1,10 @@
-//! The text of the ConfigMap `cluster-autoscaler-status`.
+//! What the ConfigMap `cluster-autoscaler-status` says.
 //!
-//! Source: `GetStatus` in `clusterstate/clusterstate.go`, `clusterstate/api/types.go`,
-//! `clusterstate/utils/status.go`: keys in alphabetical order, zero times as null.
+//! Source: `GetStatus` in `clusterstate/clusterstate.go`, `clusterstate/api/types.go`: zero times are null.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+
+use serde_json::{Value, json};
 
 use super::{ClusterStateRegistry, Readiness, ScaleUpState};
 use crate::autoscaler::cluster_autoscaler::model::{GroupId, Observation};
@@ -24,87 +24,59 @@ pub struct StatusConfigMap {
     last: BTreeMap<Key, (&'static str, Option<SimTime>)>,
 }
 
-/// Text that grows line by line.
-struct Yaml<'t> {
-    text: String,
-    time: &'t dyn Fn(SimTime) -> String,
+/// Prints a time as RFC 3339.
+type Print<'p> = &'p dyn Fn(SimTime) -> String;
+
+fn printed(time: Option<SimTime>, print: Print<'_>) -> Value {
+    time.map_or(Value::Null, |time| print(time).into())
 }
 
-impl Yaml<'_> {
-    fn line(&mut self, indent: usize, line: &str) {
-        let _ = writeln!(self.text, "{:indent$}{line}", "");
+fn counts(readiness: &Readiness) -> Value {
+    let mut registered = json!({
+        "notStarted": readiness.not_started.len(),
+        "ready": readiness.ready,
+        "suspended": readiness.suspended,
+        "total": readiness.registered,
+        "unready": {"resourceUnready": 0, "total": readiness.unready},
+    });
+    if readiness.deleted > 0 {
+        registered["beingDeleted"] = readiness.deleted.into();
     }
-
-    fn number(&mut self, indent: usize, key: &str, value: i64) {
-        self.line(indent, &format!("{key}: {value}"));
-    }
-
-    fn at(&mut self, indent: usize, key: &str, time: Option<SimTime>) {
-        let value = time.map_or_else(
-            || "null".to_owned(),
-            |time| format!("\"{}\"", (self.time)(time)),
-        );
-        self.line(indent, &format!("{key}: {value}"));
-    }
-
-    fn counts(&mut self, indent: usize, readiness: &Readiness) {
-        self.line(indent, "nodeCounts:");
-        self.number(indent + 2, "longUnregistered", readiness.long_unregistered);
-        self.line(indent + 2, "registered:");
-        if readiness.deleted > 0 {
-            self.number(indent + 4, "beingDeleted", readiness.deleted);
-        }
-        let not_started = readiness.not_started.len() as i64;
-        self.number(indent + 4, "notStarted", not_started);
-        self.number(indent + 4, "ready", readiness.ready);
-        self.number(indent + 4, "suspended", readiness.suspended);
-        self.number(indent + 4, "total", readiness.registered);
-        self.line(indent + 4, "unready:");
-        self.number(indent + 6, "resourceUnready", 0);
-        self.number(indent + 6, "total", readiness.unready);
-        self.number(indent + 2, "unregistered", readiness.unregistered);
-    }
+    json!({
+        "longUnregistered": readiness.long_unregistered,
+        "registered": registered,
+        "unregistered": readiness.unregistered,
+    })
 }
 
 impl StatusConfigMap {
     /// The status of an autoscaler that has not looked yet, or that has nothing to look at and says so
     /// (`EmptyClusterAutoscalerStatus`, `OnEmptyCluster`).
-    pub fn initializing(message: Option<&str>, now: &str) -> String {
-        let mut yaml = Yaml {
-            text: String::new(),
-            time: &|_| String::new(),
-        };
-        yaml.line(0, "autoscalerStatus: Initializing");
-        yaml.line(0, "clusterWide:");
-        for condition in ["health", "scaleDown", "scaleUp"] {
-            yaml.line(2, &format!("{condition}:"));
-            yaml.at(4, "lastProbeTime", None);
-            yaml.at(4, "lastTransitionTime", None);
-            if condition == "health" {
-                yaml.counts(4, &Readiness::default());
-            }
-        }
+    pub fn initializing(message: Option<&str>, now: &str) -> Value {
+        let never = json!({"lastProbeTime": null, "lastTransitionTime": null});
+        let mut health = never.clone();
+        health["nodeCounts"] = counts(&Readiness::default());
+        let mut status = json!({
+            "autoscalerStatus": "Initializing",
+            "clusterWide": {"health": health, "scaleDown": never.clone(), "scaleUp": never},
+            "time": now,
+        });
         if let Some(message) = message {
-            yaml.line(0, &format!("message: {}", scalar(message)));
+            status["message"] = message.into();
         }
-        yaml.line(0, &format!("time: {now}"));
-        yaml.text
+        status
     }
 
-    /// The status after a loop. `time` prints a time as RFC 3339, `now` is the loop's time as
+    /// The status after a loop. `print` prints a time as RFC 3339, `now` is the loop's time as
     /// Go's format `2006-01-02 15:04:05.999999999 -0700 MST` prints it.
     pub fn write(
         &mut self,
         seen: &Observation<'_>,
         options: &Options,
         registry: &ClusterStateRegistry,
-        time: &dyn Fn(SimTime) -> String,
+        print: Print<'_>,
         now: &str,
-    ) -> String {
-        let mut yaml = Yaml {
-            text: String::new(),
-            time,
-        };
+    ) -> Value {
         let probe = registry.probed;
         let scaling_up = seen.group_ids().any(|group| registry.is_scaling_up(group));
         let state = if scaling_up {
@@ -112,106 +84,106 @@ impl StatusConfigMap {
         } else {
             ScaleUpState::NoActivity
         };
-        yaml.line(0, "autoscalerStatus: Running");
-        yaml.line(0, "clusterWide:");
-        yaml.line(2, "health:");
         let healthy = health(registry.is_cluster_healthy(options));
-        self.times(&mut yaml, 4, (None, "health"), healthy, probe);
-        yaml.counts(4, &registry.total);
-        yaml.line(4, &format!("status: {healthy}"));
+        let mut of_all = self.condition((None, "health"), healthy, probe, print);
+        of_all["nodeCounts"] = counts(&registry.total);
         let candidates = registry.candidates.values().sum();
-        self.scale_down(&mut yaml, 2, None, candidates, registry.scale_down_probed);
-        yaml.line(2, "scaleUp:");
-        self.times(&mut yaml, 4, (None, "scaleUp"), state.name(), probe);
-        yaml.line(4, &format!("status: {}", state.name()));
-        if !seen.groups.is_empty() {
-            yaml.line(0, "nodeGroups:");
+        let down = registry.scale_down_probed;
+        let mut status = json!({
+            "autoscalerStatus": "Running",
+            "clusterWide": {
+                "health": of_all,
+                "scaleDown": self.scale_down(None, candidates, down, print),
+                "scaleUp": self.condition((None, "scaleUp"), state.name(), probe, print),
+            },
+            "time": now,
+        });
+        let groups = seen.group_ids();
+        let groups: Vec<Value> = groups
+            .map(|group| self.group(seen, options, registry, group, print))
+            .collect();
+        if !groups.is_empty() {
+            status["nodeGroups"] = groups.into();
         }
-        for group in seen.group_ids() {
-            self.group(&mut yaml, seen, options, registry, group);
-        }
-        yaml.line(0, &format!("time: {now}"));
-        yaml.text
+        status
     }
 
     fn group(
         &mut self,
-        yaml: &mut Yaml<'_>,
         seen: &Observation<'_>,
         options: &Options,
         registry: &ClusterStateRegistry,
         group: GroupId,
-    ) {
+        print: Print<'_>,
+    ) -> Value {
         let status = registry.status(group, options, seen.now);
         let known = registry.readiness.get(group.index());
         let probe = known.and_then(Option::as_ref).and(registry.probed);
         let spec = seen.group(group);
-        let healthy = health(status.healthy);
-        yaml.line(0, "- health:");
-        yaml.number(4, "cloudProviderTarget", status.target);
-        self.times(yaml, 4, (Some(group), "health"), healthy, probe);
-        yaml.number(4, "maxSize", spec.max);
-        yaml.number(4, "minSize", spec.min);
-        yaml.counts(4, &status.readiness);
-        yaml.line(4, &format!("status: {healthy}"));
-        yaml.line(2, &format!("name: {}", spec.name));
-        let probed = registry.scale_down_probed;
-        self.scale_down(yaml, 2, Some(group), status.candidates, probed);
-        yaml.line(2, "scaleUp:");
+        let key = |condition| (Some(group), condition);
+        let mut of_health = self.condition(key("health"), health(status.healthy), probe, print);
+        of_health["cloudProviderTarget"] = status.target.into();
+        of_health["maxSize"] = spec.max.into();
+        of_health["minSize"] = spec.min.into();
+        of_health["nodeCounts"] = counts(&status.readiness);
+        let down = registry.scale_down_probed;
+        let scale_down = self.scale_down(Some(group), status.candidates, down, print);
+        let state = status.scale_up;
+        let mut scale_up = self.condition(key("scaleUp"), state.name(), probe, print);
         let reason = registry
             .backed_off(group, seen.now)
-            .filter(|_| status.scale_up == ScaleUpState::Backoff);
-        match reason {
-            None => yaml.line(4, "backoffInfo: {}"),
-            Some(reason) => {
-                yaml.line(4, "backoffInfo:");
-                yaml.line(6, &format!("errorCode: {}", scalar(&reason.code)));
-                if !reason.message.is_empty() {
-                    let message = scalar(&truncated(&reason.message));
-                    yaml.line(6, &format!("errorMessage: {message}"));
-                }
+            .filter(|_| state == ScaleUpState::Backoff);
+        scale_up["backoffInfo"] = json!({});
+        if let Some(reason) = reason {
+            let info = &mut scale_up["backoffInfo"];
+            info["errorCode"] = reason.code.as_str().into();
+            if !reason.message.is_empty() {
+                info["errorMessage"] = truncated(&reason.message).into();
             }
         }
-        let state = status.scale_up.name();
-        self.times(yaml, 4, (Some(group), "scaleUp"), state, probe);
-        yaml.line(4, &format!("status: {state}"));
+        json!({
+            "health": of_health,
+            "name": spec.name,
+            "scaleDown": scale_down,
+            "scaleUp": scale_up,
+        })
     }
 
     fn scale_down(
         &mut self,
-        yaml: &mut Yaml<'_>,
-        indent: usize,
         group: Option<GroupId>,
         candidates: i64,
         probe: Option<SimTime>,
-    ) {
+        print: Print<'_>,
+    ) -> Value {
         let state = if candidates > 0 {
             "CandidatesPresent"
         } else {
             "NoCandidates"
         };
-        yaml.line(indent, "scaleDown:");
+        let mut made = self.condition((group, "scaleDown"), state, probe, print);
         if candidates > 0 {
-            yaml.number(indent + 2, "candidates", candidates);
+            made["candidates"] = candidates.into();
         }
-        self.times(yaml, indent + 2, (group, "scaleDown"), state, probe);
-        yaml.line(indent + 2, &format!("status: {state}"));
+        made
     }
 
-    /// When a condition was looked at, and when it last changed.
-    fn times(
+    /// What is the case, when it was looked at, and since when it is.
+    fn condition(
         &mut self,
-        yaml: &mut Yaml<'_>,
-        indent: usize,
         key: Key,
         state: &'static str,
         probe: Option<SimTime>,
-    ) {
+        print: Print<'_>,
+    ) -> Value {
         let known = self.last.get(&key).filter(|(last, _)| *last == state);
         let since = known.map_or(probe, |(_, since)| *since);
         self.last.insert(key, (state, since));
-        yaml.at(indent, "lastProbeTime", probe);
-        yaml.at(indent, "lastTransitionTime", since);
+        json!({
+            "lastProbeTime": printed(probe, print),
+            "lastTransitionTime": printed(since, print),
+            "status": state,
+        })
     }
 }
 
@@ -230,18 +202,15 @@ fn truncated(message: &str) -> String {
     format!("{}{TRUNCATED}", &message[..end])
 }
 
-/// In quotes where the text would not be read as it stands.
-fn scalar(text: &str) -> String {
-    let plain = text
-        .chars()
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.ends_with(':');
-    if plain {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "''"))
+#[cfg(test)]
+mod tests {
+    use super::truncated;
+
+    #[test]
+    fn long_messages_are_cut_to_five_hundred_bytes() {
+        let long = "ä".repeat(300);
+        let cut = truncated(&long);
+        assert!(cut.ends_with("ä<truncated>") && cut.len() <= 500, "{cut}");
+        assert_eq!(truncated(&long[..500]), long[..500]);
     }
 }

@@ -1,5 +1,7 @@
 //! Requests, sizes and instances that go wrong.
 
+use serde_json::json;
+
 use super::rig::{Rig, amount, group, secs, shape};
 use crate::autoscaler::cluster_autoscaler::clusterstate::StatusConfigMap;
 use crate::autoscaler::cluster_autoscaler::scale_up::ScaleUpResult;
@@ -148,36 +150,31 @@ fn a_node_that_has_not_started_is_upcoming_only_while_it_is_young() {
 
 #[test]
 fn the_status_of_an_autoscaler_that_has_not_looked_yet_is_empty() {
-    let text = StatusConfigMap::initializing(Some("Cluster has no nodes."), "now");
+    let status = StatusConfigMap::initializing(Some("Cluster has no nodes."), "now");
+    let never = json!({"lastProbeTime": null, "lastTransitionTime": null});
+    let mut health = never.clone();
+    health["nodeCounts"] = json!({
+        "longUnregistered": 0,
+        "registered": {
+            "notStarted": 0,
+            "ready": 0,
+            "suspended": 0,
+            "total": 0,
+            "unready": {"resourceUnready": 0, "total": 0},
+        },
+        "unregistered": 0,
+    });
     assert_eq!(
-        text,
-        "autoscalerStatus: Initializing
-clusterWide:
-  health:
-    lastProbeTime: null
-    lastTransitionTime: null
-    nodeCounts:
-      longUnregistered: 0
-      registered:
-        notStarted: 0
-        ready: 0
-        suspended: 0
-        total: 0
-        unready:
-          resourceUnready: 0
-          total: 0
-      unregistered: 0
-  scaleDown:
-    lastProbeTime: null
-    lastTransitionTime: null
-  scaleUp:
-    lastProbeTime: null
-    lastTransitionTime: null
-message: Cluster has no nodes.
-time: now
-"
+        status,
+        json!({
+            "autoscalerStatus": "Initializing",
+            "clusterWide": {"health": health, "scaleDown": never.clone(), "scaleUp": never},
+            "message": "Cluster has no nodes.",
+            "time": "now",
+        })
     );
-    assert!(!StatusConfigMap::initializing(None, "now").contains("message"));
+    let plain = StatusConfigMap::initializing(None, "now");
+    assert!(plain.get("message").is_none());
 }
 
 #[test]
@@ -194,39 +191,69 @@ fn the_status_says_since_when_each_condition_holds() {
     let first = written(&mut rig, 10);
     rig.run(20);
     let second = written(&mut rig, 20);
-    let group = second.split_once("nodeGroups:\n").unwrap().1;
     assert_eq!(
-        group,
-        "- health:
-    cloudProviderTarget: 2
-    lastProbeTime: \"t20\"
-    lastTransitionTime: \"t10\"
-    maxSize: 9
-    minSize: 0
-    nodeCounts:
-      longUnregistered: 0
-      registered:
-        notStarted: 0
-        ready: 1
-        suspended: 0
-        total: 1
-        unready:
-          resourceUnready: 0
-          total: 0
-      unregistered: 1
-    status: Healthy
-  name: a
-  scaleDown:
-    lastProbeTime: \"t20\"
-    lastTransitionTime: \"t10\"
-    status: NoCandidates
-  scaleUp:
-    backoffInfo: {}
-    lastProbeTime: \"t20\"
-    lastTransitionTime: \"t10\"
-    status: InProgress
-time: now
-"
+        second["nodeGroups"],
+        json!([{
+            "health": {
+                "cloudProviderTarget": 2,
+                "lastProbeTime": "t20",
+                "lastTransitionTime": "t10",
+                "maxSize": 9,
+                "minSize": 0,
+                "nodeCounts": {
+                    "longUnregistered": 0,
+                    "registered": {
+                        "notStarted": 0,
+                        "ready": 1,
+                        "suspended": 0,
+                        "total": 1,
+                        "unready": {"resourceUnready": 0, "total": 0},
+                    },
+                    "unregistered": 1,
+                },
+                "status": "Healthy",
+            },
+            "name": "a",
+            "scaleDown": {
+                "lastProbeTime": "t20",
+                "lastTransitionTime": "t10",
+                "status": "NoCandidates",
+            },
+            "scaleUp": {
+                "backoffInfo": {},
+                "lastProbeTime": "t20",
+                "lastTransitionTime": "t10",
+                "status": "InProgress",
+            },
+        }])
     );
-    assert!(first.starts_with("autoscalerStatus: Running\nclusterWide:\n  health:\n"));
+    assert_eq!(first["autoscalerStatus"], "Running");
+    assert_eq!(first["clusterWide"]["health"]["status"], "Healthy");
+}
+
+#[test]
+fn the_status_names_candidates_and_why_a_group_is_backed_off() {
+    let node = super::rig::shape(2000, 8);
+    let groups = vec![(super::rig::group("a", 0, 5, &node), 1)];
+    let mut rig = Rig::new(super::rig::eager(), groups);
+    let big = rig.workload(super::rig::pod(1500));
+    rig.pod(big, None);
+    rig.pod(big, None);
+    rig.cloud.refuses = true;
+    rig.run(10);
+    let mut config_map = StatusConfigMap::default();
+    let status = rig.at(secs(10), |autoscaler, seen, _| {
+        let time = |time: SimTime| format!("t{}", time.as_secs_f64());
+        let (options, registry) = (autoscaler.options(), autoscaler.registry());
+        config_map.write(seen, options, registry, &time, "now")
+    });
+    let group = &status["nodeGroups"][0];
+    assert_eq!(
+        group["scaleUp"]["backoffInfo"],
+        json!({
+            "errorCode": "cloudProviderError",
+            "errorMessage": "failed to increase node group size: no",
+        })
+    );
+    assert_eq!(group["scaleUp"]["status"], "Backoff");
 }
