@@ -60,7 +60,8 @@ fn what_blocks_a_node_is_told_on_it_and_on_its_claim_every_two_minutes() {
         .map(|one| one.0)
         .collect();
     assert!(times.len() > 20, "{times:?}");
-    let gaps = times.windows(2).map(|two| two[1] - two[0]);
+    // From the twenty-fifth event about an object on its recorder writes fewer.
+    let gaps = times[..20].windows(2).map(|two| two[1] - two[0]);
     for gap in gaps {
         assert!((120.0..140.0).contains(&gap), "{times:?}");
     }

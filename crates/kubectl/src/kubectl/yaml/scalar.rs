@@ -128,22 +128,40 @@ fn is_base_60(text: &str) -> bool {
         })
 }
 
-/// A date, with or without a time of day.
+/// A date, alone, with a time of day and a zone behind a `T`, or with a time of day alone behind a blank
+/// (`allowedTimestampFormats`).
 fn is_time(text: &str) -> bool {
-    let (date, time) = match text.find(['T', 't', ' ']) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    };
+    let at = text.find(['T', 't', ' ']);
+    let (date, time) = at.map_or((text, None), |at| {
+        (&text[..at], Some((&text[at..=at] != " ", &text[at + 1..])))
+    });
     let parts: Vec<&str> = date.split('-').collect();
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let is_date = matches!(parts.as_slice(), [year, month, day]
         if year.len() == 4 && number(year)
             && month.len() <= 2 && number(month) && day.len() <= 2 && number(day));
+    let is_clock = |clock: &str| {
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let parts: Vec<&str> = clock.split(':').collect();
+        parts.len() == 3
+            && parts.iter().all(|part| part.len() <= 2 && number(part))
+            && number(fraction)
+    };
+    let is_zoned = |time: &str| {
+        let zone = time.find(['Z', '+', '-']);
+        let (clock, zone) = time.split_at(zone.unwrap_or(time.len()));
+        let offset = zone
+            .strip_prefix(['+', '-'])
+            .and_then(|one| one.split_once(':'));
+        let is_zone = |one: (&str, &str)| [one.0, one.1].iter().all(|p| p.len() == 2 && number(p));
+        is_clock(clock) && (zone == "Z" || offset.is_some_and(is_zone))
+    };
     is_date
-        && time.is_none_or(|time| {
-            let clock: Vec<&str> = time.splitn(3, ':').collect();
-            clock.len() == 3 && number(clock[0]) && number(clock[1])
-        })
+        && match time {
+            None => true,
+            Some((true, time)) => is_zoned(time),
+            Some((false, time)) => is_clock(time),
+        }
 }
 
 /// The forms that a text can be written in.
@@ -234,6 +252,10 @@ mod tests {
             ("12:30", Style::Double),
             ("2026-11-26", Style::Double),
             ("2026-11-26T11:43:06Z", Style::Double),
+            ("2026-11-26T11:43:06.25+01:00", Style::Double),
+            ("2026-11-26T11:43:06", Style::Plain),
+            ("2026-11-26 11:43:06.5", Style::Double),
+            ("2026-11-26 11:43:06.5 +0000 UTC", Style::Plain),
             ("2026-11", Style::Plain),
             ("a\nb", Style::Literal),
             ("a\tb", Style::Double),
