@@ -1,6 +1,8 @@
 //! The Cluster Autoscaler's settings in a run: the ConfigMap of the expander `priority`, and what node
 //! groups set for themselves.
 
+use std::collections::BTreeMap;
+
 use nlsim::api::TaintEffect;
 use nlsim::record::{Detail, NodeAction, Recording};
 use nlsim::scenario::{InMemory, Loaded, Scenario};
@@ -321,7 +323,7 @@ fn a_reason_is_told_of_a_pod_every_five_minutes_unless_duplicates_are_asked_for(
         let recording = run("", "", &(scale("5m", 9) + &flags));
         let events = recording.events.iter();
         let refused = events.filter(|event| event.reason == "NotTriggerScaleUp");
-        let mut times: std::collections::BTreeMap<&str, Vec<f64>> = Default::default();
+        let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::default();
         for event in refused {
             let of_pod = times.entry(event.object).or_default();
             of_pod.push(event.time.as_secs_f64());
