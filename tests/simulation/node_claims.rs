@@ -97,6 +97,9 @@ fn node_claims_pools_and_classes_are_shown_by_the_columns_of_their_definitions()
         assert!(yaml.contains(part), "{part}: {yaml}");
     }
     assert!(described.contains("Requests:"), "{described}");
+    // Labels that only the simulation of DaemonSets knows.
+    assert!(!yaml.contains("key: karpenter.sh/registered"), "{yaml}");
+    assert!(!yaml.contains("key: karpenter.sh/initialized"), "{yaml}");
     let none = kubectl(&mut cluster, "kubectl get nodeclaim q-1");
     assert_eq!(
         none,

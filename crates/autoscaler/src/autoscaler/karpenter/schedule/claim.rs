@@ -207,6 +207,9 @@ impl<'a> NodeClaim<'a> {
     /// besides what its pool and its pods ask for (`ToNodeClaim`).
     pub fn stated(&self, is_static: bool) -> Requirements {
         let mut stated = self.requirements.clone();
+        for only_simulated in ["karpenter.sh/registered", "karpenter.sh/initialized"] {
+            stated.forget(only_simulated);
+        }
         if is_static {
             return stated;
         }
