@@ -60,7 +60,8 @@ struct Reported {
     logs: Vec<(u64, Log)>,
     /// By the same hash.
     notes: FxHashMap<u64, Note>,
-    /// All share one; those of the Cluster Autoscaler have one by reason or by message.
+    allowance: Allowance,
+    /// Those of the Cluster Autoscaler have one by reason or by message.
     allowances: FxHashMap<u64, Allowance>,
 }
 
@@ -169,7 +170,7 @@ impl Correlator {
         let by = (source, report.kind);
         let place = all.iter().position(|one| one.by == by);
         let place = place.unwrap_or_else(|| {
-            all.push(Reported::new(by));
+            all.push(Reported::new(by, report.time));
             all.len() - 1
         });
         let reported = &mut all[place];
@@ -185,14 +186,14 @@ impl Correlator {
             reported.logs.insert(at, (key, Log::default()));
             at
         });
-        let (of, burst) = match source {
-            Source::ClusterAutoscaler if !duplicates => match report.object {
-                STATUS => (hash_of((combined, report.message)), 1.0),
-                _ => (hash_of(reason), 1.0),
-            },
-            _ => (0, BURST),
+        let one_of = match source {
+            Source::ClusterAutoscaler if !duplicates => Some(match report.object {
+                STATUS => hash_of((combined, report.message)),
+                _ => hash_of(reason),
+            }),
+            _ => None,
         };
-        let is_allowed = is_new_kind || reported.is_allowed(of, burst, report.time);
+        let is_allowed = is_new_kind || reported.is_allowed(one_of, report.time);
         let log = &mut reported.logs[at].1;
         let mut message = report.message;
         if is_keda {
@@ -226,12 +227,16 @@ impl Correlator {
 const COMBINED: &str = "(combined from similar events): ";
 
 impl Reported {
-    fn new(by: (Source, &'static str)) -> Self {
+    fn new(by: (Source, &'static str), now: SimTime) -> Self {
         Self {
             by,
             similar: Vec::new(),
             logs: Vec::new(),
             notes: FxHashMap::default(),
+            allowance: Allowance {
+                left: BURST,
+                at: now,
+            },
             allowances: FxHashMap::default(),
         }
     }
@@ -264,12 +269,14 @@ impl Reported {
     }
 
     /// `EventSourceObjectSpamFilter`: whether one more event is written.
-    fn is_allowed(&mut self, of: u64, burst: f64, now: SimTime) -> bool {
-        let full = Allowance {
-            left: burst,
-            at: now,
+    fn is_allowed(&mut self, one_of: Option<u64>, now: SimTime) -> bool {
+        let (allowance, burst) = match one_of {
+            None => (&mut self.allowance, BURST),
+            Some(of) => {
+                let full = Allowance { left: 1.0, at: now };
+                (self.allowances.entry(of).or_insert(full), 1.0)
+            }
         };
-        let allowance = self.allowances.entry(of).or_insert(full);
         let refilled = now.since(allowance.at).0 as f64 / REFILL.0 as f64;
         allowance.left = (allowance.left + refilled).min(burst);
         allowance.at = now;

@@ -19,7 +19,21 @@ struct Subnet {
     number: u32,
     /// The last one that was given out.
     last: u8,
-    taken: BTreeSet<u8>,
+    taken: Bits,
+}
+
+/// A set of bytes.
+#[derive(Debug, Clone, Default)]
+struct Bits([u64; 4]);
+
+impl Bits {
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
+
+    fn flip(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] ^= 1 << (byte & 63);
+    }
 }
 
 /// The addresses of all nodes, by slot.
@@ -40,7 +54,7 @@ impl Addresses {
         self.subnets[slot] = free.map(|number| Subnet {
             number,
             last: FIRST - 1,
-            taken: BTreeSet::new(),
+            taken: Bits::default(),
         });
         if let Some(number) = free {
             self.taken.insert(number);
@@ -59,8 +73,8 @@ impl Addresses {
     pub(super) fn take(&mut self, slot: usize) -> Option<Ipv4Addr> {
         let subnet = self.subnets.get_mut(slot)?.as_mut()?;
         let mut turn = (subnet.last + 1..=LAST).chain(FIRST..=subnet.last);
-        let place = turn.find(|place| !subnet.taken.contains(place))?;
-        subnet.taken.insert(place);
+        let place = turn.find(|place| !subnet.taken.has(*place))?;
+        subnet.taken.flip(place);
         subnet.last = place;
         Some(Ipv4Addr::from(
             RANGE | subnet.number << 8 | u32::from(place),
@@ -72,8 +86,8 @@ impl Addresses {
         let bits = u32::from(address);
         let subnet = self.subnets.get_mut(slot).and_then(Option::as_mut);
         let of = subnet.filter(|subnet| RANGE | subnet.number << 8 == bits & !0xff);
-        if let Some(subnet) = of {
-            subnet.taken.remove(&(bits as u8));
+        if let Some(subnet) = of.filter(|subnet| subnet.taken.has(bits as u8)) {
+            subnet.taken.flip(bits as u8);
         }
     }
 

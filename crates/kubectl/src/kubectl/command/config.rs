@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::flags::Flag;
 use super::words::Word;
-use super::{Command, Config, Content, File, From, Line, ParseError, Source};
+use super::{Command, Config, Content, File, Line, Origin, ParseError, Source};
 
 pub(super) const CREATE_CONFIG: &[Flag] = &[
     Flag::value("from-literal"),
@@ -75,7 +75,7 @@ fn made(line: &Line, object: Value) -> Result<Command, ParseError> {
         return Err(word.wrong("from-env-file cannot be combined with from-file or from-literal"));
     }
     let mut sources = Vec::new();
-    let mut add = |word: &Word, from: From| {
+    let mut add = |word: &Word, from: Origin| {
         let range = word.range.clone();
         sources.push(Source { from, range });
     };
@@ -88,10 +88,10 @@ fn made(line: &Line, object: Value) -> Result<Command, ParseError> {
         let (key, value) = pair.ok_or_else(|| {
             word.wrong(format!("invalid literal source {text}, expected key=value"))
         })?;
-        add(word, From::Literal(key.to_owned(), value.to_owned()));
+        add(word, Origin::Literal(key.to_owned(), value.to_owned()));
     }
     for word in line.args.all(env_files) {
-        add(word, From::EnvFile(word.text.clone()));
+        add(word, Origin::EnvFile(word.text.clone()));
     }
     let config = Config {
         object,
@@ -107,9 +107,9 @@ fn made(line: &Line, object: Value) -> Result<Command, ParseError> {
 }
 
 /// `--from-file=PATH` or `KEY=PATH` (`ParseFileSource`).
-fn of_file(word: &Word) -> Result<From, ParseError> {
+fn of_file(word: &Word) -> Result<Origin, ParseError> {
     let text = &word.text;
-    let of = |key: &str, path: &str| From::File {
+    let of = |key: &str, path: &str| Origin::File {
         key: Some(key.to_owned()).filter(|key| !key.is_empty()),
         path: path.to_owned(),
     };
@@ -185,25 +185,25 @@ impl Filled<'_> {
         Ok(())
     }
 
-    fn add_source(&mut self, from: &From, content: Option<&Content>) -> Result<(), String> {
+    fn add_source(&mut self, from: &Origin, content: Option<&Content>) -> Result<(), String> {
         match (from, content) {
-            (From::Literal(key, value), _) => self.add(key, value.as_bytes()),
-            (From::File { path, .. } | From::EnvFile(path), None) => {
+            (Origin::Literal(key, value), _) => self.add(key, value.as_bytes()),
+            (Origin::File { path, .. } | Origin::EnvFile(path), None) => {
                 Err(format!("error reading {path}: it was not read"))
             }
-            (From::File { key, path }, Some(Content::File(bytes))) => {
+            (Origin::File { key, path }, Some(Content::File(bytes))) => {
                 let last = path.trim_end_matches('/').rsplit('/').next();
                 self.add(key.as_deref().or(last).unwrap_or_default(), bytes)
             }
-            (From::File { key: Some(_), .. }, Some(Content::Folder(_))) => {
+            (Origin::File { key: Some(_), .. }, Some(Content::Folder(_))) => {
                 Err("cannot give a key name for a directory path".to_owned())
             }
-            (From::File { .. }, Some(Content::Folder(files))) => {
+            (Origin::File { .. }, Some(Content::Folder(files))) => {
                 let mut files = files.iter();
                 files.try_for_each(|(name, bytes)| self.add(name, bytes))
             }
-            (From::EnvFile(path), Some(Content::File(bytes))) => self.add_lines(path, bytes),
-            (From::EnvFile(_), Some(Content::Folder(_))) => {
+            (Origin::EnvFile(path), Some(Content::File(bytes))) => self.add_lines(path, bytes),
+            (Origin::EnvFile(_), Some(Content::Folder(_))) => {
                 let kind = if self.kind == "Secret" {
                     "secret"
                 } else {
@@ -219,8 +219,10 @@ impl Config {
     /// The files and folders that it is made of, and where they are named.
     pub fn paths(&self) -> impl Iterator<Item = (&str, &Range<usize>)> {
         self.sources.iter().filter_map(|source| match &source.from {
-            From::File { path, .. } | From::EnvFile(path) => Some((path.as_str(), &source.range)),
-            From::Literal(..) => None,
+            Origin::File { path, .. } | Origin::EnvFile(path) => {
+                Some((path.as_str(), &source.range))
+            }
+            Origin::Literal(..) => None,
         })
     }
 
@@ -239,8 +241,8 @@ impl Config {
         };
         for source in &self.sources {
             let content = match &source.from {
-                From::File { path, .. } | From::EnvFile(path) => read(path),
-                From::Literal(..) => None,
+                Origin::File { path, .. } | Origin::EnvFile(path) => read(path),
+                Origin::Literal(..) => None,
             };
             let added = filled.add_source(&source.from, content);
             added.map_err(|message| ParseError {

@@ -30,7 +30,7 @@ const DEDUPE_UNCONSOLIDATABLE: SimDuration = SimDuration::from_secs(900);
 const DEDUPE_POOL: SimDuration = SimDuration::from_secs(60);
 
 /// What an event is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum About {
     /// A machine: its node and its NodeClaim.
     Claim(InstanceId),
@@ -41,7 +41,7 @@ enum About {
 }
 
 /// An event that its dedupe time may hold back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Finding {
     about: About,
     kind: &'static str,
@@ -153,7 +153,7 @@ impl Simulation<'_> {
                 let about = About::Claim(view.instances[place]);
                 let finding = Finding::of(about, BLOCKED, message);
                 self.publish(karpenter, &finding, now);
-                karpenter.standing.push(finding);
+                karpenter.standing.insert(finding);
             }
         }
         for (place, pod) in &view.annotated {
@@ -281,8 +281,8 @@ impl Simulation<'_> {
                         ..Finding::of(of(place), UNCONSOLIDATABLE, message)
                     };
                     self.publish(karpenter, &finding, now);
-                    if always && !karpenter.standing.contains(&finding) {
-                        karpenter.standing.push(finding);
+                    if always {
+                        karpenter.standing.insert(finding);
                     }
                 }
                 Note::Blocked(place, stuck) => {
@@ -325,9 +325,7 @@ impl Simulation<'_> {
                         )
                     };
                     self.publish(karpenter, &finding, now);
-                    if !karpenter.standing.contains(&finding) {
-                        karpenter.standing.push(finding);
-                    }
+                    karpenter.standing.insert(finding);
                 }
             }
         }

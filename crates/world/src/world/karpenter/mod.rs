@@ -19,6 +19,8 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use indexmap::IndexSet;
+
 use super::{Event as WorldEvent, Simulation};
 use crate::api::{NodeId, ObjectId, Pod, PodId, What};
 use crate::autoscaler::karpenter::disruption::LOOP;
@@ -98,7 +100,7 @@ pub(super) struct Karpenter {
     evicting: BTreeMap<PodId, u32>,
     told: report::Told,
     /// What every pass finds as long as nothing changes.
-    standing: Vec<findings::Finding>,
+    standing: IndexSet<findings::Finding>,
     /// When NodePools and EC2NodeClasses came that were not there at the start.
     born: objects::Born,
 }
@@ -122,7 +124,7 @@ impl Karpenter {
             calm_until: SimTime::ZERO,
             evicting: BTreeMap::new(),
             told: report::Told::default(),
-            standing: Vec::new(),
+            standing: IndexSet::new(),
             born: objects::Born::new(),
         }))
     }

@@ -109,10 +109,13 @@ impl StaticAutoscaler {
             let Some(status) = this.report.scale_up.last() else {
                 return true;
             };
+            if !self.options.salvo_scale_up || status.pods_triggered.is_empty() {
+                return true;
+            }
             let handled = status.pods_triggered.clone();
-            pods.retain(|pod| !handled.contains(pod));
-            let goes_on = self.options.salvo_scale_up && !handled.is_empty() && !pods.is_empty();
-            if !goes_on {
+            let known: FxHashSet<u32> = handled.iter().copied().collect();
+            pods.retain(|pod| !known.contains(pod));
+            if pods.is_empty() {
                 return true;
             }
             let grown = status.groups.clone();

@@ -149,14 +149,14 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// What.
-    pub from: From,
+    pub from: Origin,
     /// Where it was typed.
     pub range: Range<usize>,
 }
 
 /// Where keys and values come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum From {
+pub enum Origin {
     /// `--from-literal`.
     Literal(String, String),
     /// `--from-file`: a file, or a folder's files under their own names.
