@@ -1,13 +1,27 @@
 //! Numbers as text.
 
+use super::rows::push_number;
 use crate::sim::SimTime;
 
 /// A number with at most this many decimals, without zeros at its end; empty if it does not
 /// exist.
 pub(super) fn rounded(value: f64, decimals: usize) -> String {
-    if !value.is_finite() {
-        return String::new();
-    }
+    text(value, decimals, false)
+}
+
+/// A number in a column of floating-point numbers: at most this many decimals, at least one.
+pub(super) fn float(value: f64, decimals: usize) -> String {
+    text(value, decimals, true)
+}
+
+fn text(value: f64, decimals: usize, is_float: bool) -> String {
+    let mut text = Vec::new();
+    push_number(&mut text, value, decimals, is_float);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The same as [`rounded`] of a number that exists, by all of its digits.
+pub(super) fn exactly_rounded(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.')
@@ -15,16 +29,6 @@ pub(super) fn rounded(value: f64, decimals: usize) -> String {
         &text
     };
     if text == "-0" { "0" } else { text }.to_owned()
-}
-
-/// A number in a column of floating-point numbers: at most this many decimals, at least one.
-pub(super) fn float(value: f64, decimals: usize) -> String {
-    let text = rounded(value, decimals);
-    if text.is_empty() || text.contains('.') {
-        text
-    } else {
-        text + ".0"
-    }
 }
 
 /// An instant in seconds, exact to the millisecond.

@@ -14,6 +14,9 @@ pub struct Rows<W: Write> {
     out: W,
     line: Vec<u8>,
     is_begun: bool,
+    /// The instant that was written last, and its cell: rows of one instant follow each other.
+    instant: Option<SimTime>,
+    instant_cell: Vec<u8>,
 }
 
 impl<W: Write> Rows<W> {
@@ -33,6 +36,8 @@ impl<W: Write> Rows<W> {
             out,
             line: Vec::with_capacity(KEPT + 1024),
             is_begun: false,
+            instant: None,
+            instant_cell: Vec::new(),
         }
     }
 
@@ -127,18 +132,15 @@ impl<W: Write> Rows<W> {
 
     /// An instant in seconds, exact to the millisecond.
     pub fn seconds(&mut self, time: SimTime) {
-        const MILLI: i64 = 1_000_000;
-        let (whole, part) = (time.0 / MILLI, time.0 % MILLI);
-        // Half way between two, the digits of the number in seconds decide.
-        let is_plain = (0..1 << 50).contains(&time.0) && (part - MILLI / 2).abs() > 1;
-        if !is_plain {
-            self.float(time.as_secs_f64(), 3);
-            return;
+        if self.instant != Some(time) {
+            self.instant = Some(time);
+            self.instant_cell.clear();
+            push_seconds(&mut self.instant_cell, time);
         }
-        let millis = whole as u64 + u64::from(part > MILLI / 2);
-        let cell = self.cell();
-        push_digits(cell, millis / 1000);
-        push_fraction(cell, millis % 1000, 1000, true);
+        if std::mem::replace(&mut self.is_begun, true) {
+            self.line.push(b',');
+        }
+        self.line.extend_from_slice(&self.instant_cell);
     }
 
     /// An instant that may not have come.
@@ -182,16 +184,49 @@ fn has_special(text: &[u8]) -> bool {
         return text.iter().any(|byte| is_special(*byte));
     };
     let (chunks, _) = text.as_chunks::<8>();
-    let found = chunks.iter().chain([last]).fold(0, |found, chunk| {
-        let word = u64::from_le_bytes(*chunk);
-        // The highest bit of a byte that equals another, if none before it did.
-        let equal = |byte: u8| {
-            let differs = word ^ (ONES * u64::from(byte));
-            differs.wrapping_sub(ONES) & !differs
-        };
+    let words = || {
+        chunks
+            .iter()
+            .chain([last])
+            .map(|one| u64::from_le_bytes(*one))
+    };
+    // The highest bit of a byte that is below another, if none before it was.
+    let below = |word: u64, byte: u8| word.wrapping_sub(ONES * u64::from(byte)) & !word;
+    let has = |bits: u64| bits & (ONES << 7) != 0;
+    // Most names have none of the bytes among which all of these are.
+    if !has(words().fold(0, |found, word| found | below(word, b'-'))) {
+        return false;
+    }
+    has(words().fold(0, |found, word| {
+        let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
         found | equal(b',') | equal(b'"') | equal(b'\n') | equal(b'\r')
-    });
-    found & (ONES << 7) != 0
+    }))
+}
+
+/// An instant in seconds, exact to the millisecond.
+fn push_seconds(cell: &mut Vec<u8>, time: SimTime) {
+    const MILLI: i64 = 1_000_000;
+    let (whole, part) = (time.0 / MILLI, time.0 % MILLI);
+    // Half way between two, the digits of the number in seconds decide.
+    if (0..1 << 50).contains(&time.0) && (part - MILLI / 2).abs() > 1 {
+        let millis = whole as u64 + u64::from(part > MILLI / 2);
+        push_digits(cell, millis / 1000);
+        push_thousandths(cell, (millis % 1000) as usize);
+    } else {
+        push_number(cell, time.as_secs_f64(), 3, true);
+    }
+}
+
+/// So many thousandths, without zeros at their end but for one decimal.
+fn push_thousandths(cell: &mut Vec<u8>, count: usize) {
+    let [second, third] = PAIRS[count % 100];
+    let text = [b'.', b'0' + (count / 100) as u8, second, third];
+    let length = match (second, third) {
+        (b'0', b'0') => 2,
+        (_, b'0') => 3,
+        _ => 4,
+    };
+    cell.extend_from_slice(&text[..length]);
 }
 
 /// The digits of the numbers below a hundred.
@@ -210,6 +245,10 @@ fn push_digits(cell: &mut Vec<u8>, mut value: u64) {
         cell.push(b'0' + value as u8);
         return;
     }
+    if let Some(pair) = PAIRS.get(value as usize) {
+        cell.extend_from_slice(pair);
+        return;
+    }
     let mut digits = [0; 20];
     let mut from = digits.len();
     while value >= 10 {
@@ -226,46 +265,63 @@ fn push_digits(cell: &mut Vec<u8>, mut value: u64) {
 
 /// A number with at most this many decimals, without zeros at its end; with `.0` if it is whole and
 /// has to be told from a whole number.
-fn push_number(cell: &mut Vec<u8>, value: f64, decimals: usize, is_float: bool) {
+#[inline]
+pub(super) fn push_number(cell: &mut Vec<u8>, value: f64, decimals: usize, is_float: bool) {
     const POWERS: [u64; 7] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
     if !value.is_finite() {
         return;
     }
-    let power = POWERS[decimals.min(POWERS.len() - 1)];
+    let decimals = decimals.min(POWERS.len() - 1);
+    let power = POWERS[decimals];
     let scaled = value.abs() * power as f64;
-    let below = scaled.floor();
     // The product is off by at most half a unit in its last place: where that decides which way to
     // round, the exact digits are asked for.
-    if scaled < 1e15 && (scaled - below - 0.5).abs() > scaled * f64::EPSILON {
-        let whole = below as u64 + u64::from(scaled - below > 0.5);
-        if value < 0.0 && whole > 0 {
-            cell.push(b'-');
+    if scaled < 1e15 {
+        let below = scaled as u64;
+        let part = scaled - below as f64;
+        if (part - 0.5).abs() > scaled * f64::EPSILON {
+            let whole = below + u64::from(part > 0.5);
+            if value < 0.0 && whole > 0 {
+                cell.push(b'-');
+            }
+            push_decimal(cell, whole, decimals, is_float);
+            return;
         }
-        push_digits(cell, whole / power);
-        push_fraction(cell, whole % power, power, is_float);
-        return;
     }
-    let text = super::number::rounded(value, decimals);
+    let text = super::number::exactly_rounded(value, decimals);
     cell.extend_from_slice(text.as_bytes());
     if is_float && !text.contains('.') {
         cell.extend_from_slice(b".0");
     }
 }
 
-/// The decimals `fraction / power`, without zeros at their end.
-fn push_fraction(cell: &mut Vec<u8>, mut fraction: u64, mut power: u64, is_float: bool) {
-    if fraction == 0 {
-        if is_float {
-            cell.extend_from_slice(b".0");
+/// A number that is given in units of its last decimal, without zeros at its end.
+#[inline]
+fn push_decimal(cell: &mut Vec<u8>, units: u64, decimals: usize, is_float: bool) {
+    // By numbers that are known when this is compiled, none is divided by.
+    let (whole, fraction) = match decimals {
+        0 => (units, 0),
+        2 => (units / 100, units % 100 * 10_000),
+        3 => (units / 1000, units % 1000 * 1000),
+        4 => (units / 10_000, units % 10_000 * 100),
+        6 => (units / 1_000_000, units % 1_000_000),
+        _ => {
+            let power = 10u64.pow(decimals as u32);
+            (units / power, units % power * (1_000_000 / power))
         }
-        return;
+    };
+    let mut text = *b".000000";
+    for (from, unit) in [(1, 10_000), (3, 100), (5, 1)] {
+        let pair = fraction as u32 / unit % 100;
+        text[from..from + 2].copy_from_slice(&PAIRS[pair as usize]);
     }
-    cell.push(b'.');
-    while fraction > 0 {
-        power /= 10;
-        cell.push(b'0' + (fraction / power) as u8);
-        fraction %= power;
-    }
+    let length = match text.iter().rposition(|digit| *digit > b'0') {
+        Some(last) => last + 1,
+        // Of a number that is to be told from a whole one, the first decimal stays.
+        None => 2 * usize::from(is_float),
+    };
+    push_digits(cell, whole);
+    cell.extend_from_slice(&text[..length]);
 }
 
 #[cfg(test)]
@@ -281,6 +337,15 @@ mod tests {
         String::from_utf8(cell).unwrap()
     }
 
+    fn exact(value: f64, decimals: usize) -> String {
+        let text = number::exactly_rounded(value, decimals);
+        if text.contains('.') {
+            text
+        } else {
+            text + ".0"
+        }
+    }
+
     #[test]
     fn numbers_that_lie_half_way_are_rounded_by_all_their_digits() {
         for (value, text) in [
@@ -290,9 +355,9 @@ mod tests {
             (-0.0001, "0.0"),
         ] {
             assert_eq!(written(value, 3), text);
-            assert_eq!(written(value, 3), number::float(value, 3));
+            assert_eq!(written(value, 3), exact(value, 3));
         }
-        assert_eq!(written(2.5e20, 4), number::float(2.5e20, 4));
+        assert_eq!(written(2.5e20, 4), exact(2.5e20, 4));
         assert_eq!(written(f64::NAN, 4), "");
     }
 
@@ -339,7 +404,7 @@ mod tests {
             time in prop_oneof![any::<i64>(), 0i64..1 << 50, (0i64..1 << 24, -2i64..3)
                 .prop_map(|(half, more)| half * 500_000 + more)],
         ) {
-            prop_assert_eq!(second(time), number::seconds(SimTime(time)));
+            prop_assert_eq!(second(time), exact(SimTime(time).as_secs_f64(), 3));
         }
 
         #[test]
@@ -362,7 +427,7 @@ mod tests {
             value in prop_oneof![-1e6..1e6, 0.0..1.0, -1e18..1e18, (0u32..100_000).prop_map(|n| f64::from(n) / 8.0)],
             decimals in 0usize..7,
         ) {
-            prop_assert_eq!(written(value, decimals), number::float(value, decimals));
+            prop_assert_eq!(written(value, decimals), exact(value, decimals));
         }
     }
 }

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::number::{float, rounded};
+use super::number::rounded;
+use super::rows::Rows;
 use super::schema::SCALING_STEPS;
 use crate::analysis::{ScalingStep, Stages, Summary};
 use crate::record::{Provenance, SCHEMA, SourceText};
@@ -19,18 +20,20 @@ pub fn write_summary_csv(
     summary: &Summary,
     out: impl Write,
 ) -> io::Result<()> {
-    let mut rows = csv::Writer::from_writer(out);
-    let names = summary.values.iter().map(|(name, _)| name.as_str());
-    rows.write_record(["scenario", "seed"].into_iter().chain(names))?;
-    let mut row = vec![name.to_owned(), seed.to_string()];
-    row.extend(
-        summary
-            .values
-            .iter()
-            .map(|(_, value)| float(*value, DECIMALS)),
-    );
-    rows.write_record(row)?;
-    rows.flush()
+    let mut rows = Rows::headless(out);
+    rows.text("scenario");
+    rows.text("seed");
+    for (figure, _) in &summary.values {
+        rows.text(figure);
+    }
+    rows.end()?;
+    rows.text(name);
+    rows.count(seed);
+    for (_, value) in &summary.values {
+        rows.float(*value, DECIMALS);
+    }
+    rows.end()?;
+    rows.finish()
 }
 
 /// Writes the figures and how they were made as one object; figures that do not exist are null.
@@ -93,36 +96,35 @@ fn number(value: f64) -> Value {
 
 /// Writes a row per load step: how long scaling took, and where the time went.
 pub fn write_scaling_steps(summary: &Summary, out: impl Write) -> io::Result<()> {
-    let mut rows = csv::Writer::from_writer(out);
-    rows.write_record(SCALING_STEPS.header(&[]))?;
+    let mut rows = Rows::new(out, &SCALING_STEPS.header(&[]))?;
     for hpa in &summary.hpas {
-        let object = [hpa.namespace.to_string(), hpa.name.clone()];
         for step in &hpa.steps {
-            rows.write_record(object.clone().into_iter().chain(step_row(step)))?;
+            rows.text(&hpa.namespace);
+            rows.text(&hpa.name);
+            step_row(&mut rows, step);
+            rows.end()?;
         }
     }
-    rows.flush()
+    rows.finish()
 }
 
-fn step_row(step: &ScalingStep) -> Vec<String> {
-    let optional = |value: Option<f64>| value.map_or(String::new(), |value| float(value, 3));
+fn step_row(rows: &mut Rows<impl Write>, step: &ScalingStep) {
     let latency = &step.latency;
-    let mut row = vec![
-        float(step.time, 3),
-        rounded(step.from, 0),
-        rounded(step.demand, 0),
-        optional(latency.first_decision),
-        optional(latency.full_decision),
-        optional(latency.ready),
-        optional(latency.recover),
-        rounded(latency.overshoot, 0),
-    ];
-    match &step.stages {
-        Some(stages) => row.extend(stages.named().iter().map(|(_, length)| float(*length, 3))),
-        None => row.extend(std::iter::repeat_n(
-            String::new(),
-            Stages::default().named().len(),
-        )),
+    rows.float(step.time, 3);
+    rows.rounded(step.from);
+    rows.rounded(step.demand);
+    for length in [
+        latency.first_decision,
+        latency.full_decision,
+        latency.ready,
+        latency.recover,
+    ] {
+        rows.float(length.unwrap_or(f64::NAN), 3);
     }
-    row
+    rows.rounded(latency.overshoot);
+    let named = step.stages.as_ref().map(Stages::named);
+    let lengths = named.map_or([f64::NAN; 6], |named| named.map(|(_, length)| length));
+    for length in lengths {
+        rows.float(length, 3);
+    }
 }
