@@ -32,14 +32,16 @@ pub struct ObjectEvent {
     pub kind: EventKind,
     /// The reason, one word.
     pub reason: Cow<'static, str>,
-    /// The sentence.
-    pub message: String,
+    /// Where the sentence ends among those of the sink.
+    end: usize,
 }
 
 /// Gathers events in order, if anybody wants them: sweeps need none.
 #[derive(Debug, Clone, Default)]
 pub struct EventSink {
     events: Vec<ObjectEvent>,
+    /// Their sentences, one behind the other.
+    sentences: String,
     wanted: bool,
 }
 
@@ -47,8 +49,8 @@ impl EventSink {
     /// A sink that keeps events, or that drops them.
     pub fn new(wanted: bool) -> Self {
         Self {
-            events: Vec::new(),
             wanted,
+            ..Self::default()
         }
     }
 
@@ -60,6 +62,16 @@ impl EventSink {
         message: impl FnOnce() -> String,
     ) {
         self.add(object, EventKind::Normal, reason, message);
+    }
+
+    /// Adds an event of type Normal whose sentence is these parts, one behind the other.
+    pub fn normal_of(&mut self, object: ObjectId, reason: &'static str, parts: &[&str]) {
+        if self.wanted {
+            for part in parts {
+                self.sentences.push_str(part);
+            }
+            self.push(object, EventKind::Normal, Cow::Borrowed(reason));
+        }
     }
 
     /// Adds an event of type Warning; the sentence is only made where events are wanted.
@@ -81,13 +93,19 @@ impl EventSink {
         message: impl FnOnce() -> String,
     ) {
         if self.wanted {
-            self.events.push(ObjectEvent {
-                object,
-                kind,
-                reason: reason.into(),
-                message: message(),
-            });
+            self.sentences.push_str(&message());
+            self.push(object, kind, reason.into());
         }
+    }
+
+    /// Adds an event whose sentence is there already.
+    fn push(&mut self, object: ObjectId, kind: EventKind, reason: Cow<'static, str>) {
+        self.events.push(ObjectEvent {
+            object,
+            kind,
+            reason,
+            end: self.sentences.len(),
+        });
     }
 
     /// Whether events are kept.
@@ -100,8 +118,16 @@ impl EventSink {
         self.events.is_empty()
     }
 
-    /// Takes the events gathered so far, in order.
-    pub fn drain(&mut self) -> std::vec::Drain<'_, ObjectEvent> {
-        self.events.drain(..)
+    /// Takes the events gathered so far, in order, and tells each with its sentence.
+    pub fn take_each(&mut self, mut tell: impl FnMut(&ObjectEvent, &str)) {
+        let mut from = 0;
+        for event in self.events.drain(..) {
+            tell(
+                &event,
+                self.sentences.get(from..event.end).unwrap_or_default(),
+            );
+            from = event.end;
+        }
+        self.sentences.clear();
     }
 }

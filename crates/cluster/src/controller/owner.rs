@@ -1,8 +1,6 @@
 //! What the controllers of objects that own pods have in common: they compare, they make create
 //! and delete calls, and they tell of both.
 
-use std::sync::Arc;
-
 use super::calls::Caller;
 use crate::api::{
     Context, DaemonSetId, JobId, Kind, ObjectId, PodId, ReplicaSetId, StatefulSetId, Store,
@@ -88,12 +86,13 @@ impl Caller {
     }
 
     /// A create call of an owner arrives: the pod object that `make` creates waits for the
-    /// scheduler. `tell` makes the event's sentence of its name.
+    /// scheduler. The event's sentence is its name between two
+    /// texts.
     pub(super) fn create_arrives<K: Owner>(
         &mut self,
         id: K,
         make: impl FnOnce(&mut Context<'_, Event<K>>) -> Option<PodId>,
-        tell: impl FnOnce(&str) -> String,
+        (before, after): (&str, &str),
         context: &mut Context<'_, Event<K>>,
     ) {
         // The slot of an object that is gone may be another one's.
@@ -106,10 +105,10 @@ impl Caller {
         if let Some(pod) = make(context)
             && let Some(pod) = context.store.pod(pod)
         {
-            let name = Arc::clone(&pod.meta.name);
+            let (object, sentence) = (id.object(), [before, &*pod.meta.name, after]);
             context
                 .events
-                .normal(id.object(), "SuccessfulCreate", || tell(&name));
+                .normal_of(object, "SuccessfulCreate", &sentence);
         }
         // What was asked for may have changed while the call was under way.
         if self.of(id.place()).has_created() {
@@ -122,27 +121,22 @@ impl Caller {
         &mut self,
         id: K,
         pod: PodId,
-        tell: impl FnOnce(&str) -> String,
+        (before, after): (&str, &str),
         context: &mut Context<'_, Event<K>>,
     ) {
         if !self.delete(id.place(), pod, Event::Delete(pod), context) {
             return;
         }
         if let Some(pod) = context.store.pod(pod) {
-            let name = Arc::clone(&pod.meta.name);
+            let (object, sentence) = (id.object(), [before, &*pod.meta.name, after]);
             context
                 .events
-                .normal(id.object(), "SuccessfulDelete", || tell(&name));
+                .normal_of(object, "SuccessfulDelete", &sentence);
         }
     }
 }
 
-/// The sentence of most controllers for a new pod.
-pub(super) fn created(name: &str) -> String {
-    format!("Created pod: {name}")
-}
-
-/// The sentence of most controllers for a pod that they delete.
-pub(super) fn deleted(name: &str) -> String {
-    format!("Deleted pod: {name}")
-}
+/// What most controllers say before and after the name of a new pod.
+pub(super) const CREATED: (&str, &str) = ("Created pod: ", "");
+/// What most controllers say before and after the name of a pod that they delete.
+pub(super) const DELETED: (&str, &str) = ("Deleted pod: ", "");

@@ -421,8 +421,9 @@ pub fn drop_pod<E>(id: PodId, context: &mut Context<'_, E>) {
         let runs =
             |(_, status): &(&ContainerSpec, &ContainerStatus)| status.running_since.is_some();
         for (spec, _) in own.chain(init).filter(runs) {
-            let message = || format!("Stopping container {}", spec.name);
-            context.events.normal(ObjectId::Pod(id), "Killing", message);
+            let sentence: [&str; 2] = ["Stopping container ", &spec.name];
+            let object = ObjectId::Pod(id);
+            context.events.normal_of(object, "Killing", &sentence);
         }
     }
     if !deleting {

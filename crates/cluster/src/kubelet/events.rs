@@ -27,40 +27,33 @@ impl Kubelet {
         let object = ObjectId::Pod(id);
         let (name, image) = (&spec.name, &spec.image);
         let since_136 = self.config.pleg_on_demand_relist;
-        let pulled = || match pull {
-            Some(Pull {
-                size,
-                took,
-                with_wait,
-            }) => {
-                let millis = |time: SimDuration| SimDuration(time.0 / 1_000_000 * 1_000_000);
-                let (took, with_wait) = (millis(took), millis(with_wait));
-                format!(
-                    "Successfully pulled image \"{image}\" in {took} ({with_wait} including waiting). Image size: {} bytes.",
-                    size.0
-                )
-            }
-            None if since_136 => format!(
-                "Container image \"{image}\" already present on machine and can be accessed by the pod"
-            ),
-            None => format!("Container image \"{image}\" already present on machine"),
-        };
-        context.events.normal(object, "Pulled", pulled);
-        let created = || {
-            if since_136 {
-                "Container created".to_owned()
+        if let Some(pull) = pull {
+            let message = || pulled(image, pull);
+            context.events.normal(object, "Pulled", message);
+        } else {
+            let present = if since_136 {
+                "\" already present on machine and can be accessed by the pod"
             } else {
-                format!("Created container: {name}")
-            }
+                "\" already present on machine"
+            };
+            let sentence: [&str; 3] = ["Container image \"", image, present];
+            context.events.normal_of(object, "Pulled", &sentence);
+        }
+        let [created, started]: [[&str; 2]; 2] = if since_136 {
+            [["Container created", ""], ["Container started", ""]]
+        } else {
+            [["Created container: ", name], ["Started container ", name]]
         };
-        context.events.normal(object, "Created", created);
-        let started = || {
-            if since_136 {
-                "Container started".to_owned()
-            } else {
-                format!("Started container {name}")
-            }
-        };
-        context.events.normal(object, "Started", started);
+        context.events.normal_of(object, "Created", &created);
+        context.events.normal_of(object, "Started", &started);
     }
+}
+
+fn pulled(image: &str, pull: Pull) -> String {
+    let millis = |time: SimDuration| SimDuration(time.0 / 1_000_000 * 1_000_000);
+    let (took, with_wait) = (millis(pull.took), millis(pull.with_wait));
+    format!(
+        "Successfully pulled image \"{image}\" in {took} ({with_wait} including waiting). Image size: {} bytes.",
+        pull.size.0
+    )
 }

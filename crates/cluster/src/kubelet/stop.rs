@@ -55,8 +55,9 @@ impl Kubelet {
         let up: Vec<usize> = up.map(|(place, _)| place).collect();
         self.worker(id).broken_off.clear();
         for place in &up {
-            let message = || format!("Stopping container {}", template.containers[*place].name);
-            context.events.normal(ObjectId::Pod(id), "Killing", message);
+            let sentence: [&str; 2] = ["Stopping container ", &template.containers[*place].name];
+            let object = ObjectId::Pod(id);
+            context.events.normal_of(object, "Killing", &sentence);
         }
         let mut pre_stop = SimDuration::ZERO;
         for place in up {

@@ -192,12 +192,16 @@ fn bind(id: PodId, context: &mut Context<'_, Event>) {
         return;
     };
     let meta = &pod.meta;
-    let message = || {
-        let (namespace, name, node) = (&meta.namespace, &meta.name, node.name());
-        format!("Successfully assigned {namespace}/{name} to {node}")
-    };
-    let object = ObjectId::Pod(id);
-    context.events.normal(object, "Scheduled", message);
+    let (object, to) = (ObjectId::Pod(id), node.name());
+    let sentence: [&str; 6] = [
+        "Successfully assigned ",
+        &meta.namespace,
+        "/",
+        &meta.name,
+        " to ",
+        to,
+    ];
+    context.events.normal_of(object, "Scheduled", &sentence);
     context.write_pod(id, PodWrite::Bind);
 }
 

@@ -1,13 +1,13 @@
 //! `decisions.csv`: how each sync of an HPA came to its number.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::lasting::Lasting;
 use super::rows::Rows;
 use super::schema::DECISIONS;
 use crate::record::{DecisionRecord, MetricRecord, Recording};
 
-/// Different outcomes whose cells are remembered.
+/// Different outcomes whose cells are remembered, by the last bits of their numbers.
 const REMEMBERED: usize = 4096;
 
 /// Writes a row per sync: the number before, each metric's part, the number after each
@@ -31,35 +31,41 @@ pub fn write_decisions(recording: &Recording, out: impl Write) -> io::Result<()>
         .collect();
     // Cells of each HPA, and of what decisions came to: most come to what another one came to.
     let mut of_hpas: Vec<Vec<u8>> = vec![Vec::new(); recording.hpas.len()];
-    let mut of_outcomes: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
-    for (number, decision, metrics) in recording.decisions.with_outcomes() {
-        rows.seconds(decision.time);
-        let known = &mut of_hpas[decision.hpa];
+    let mut of_outcomes: Vec<(u32, Vec<u8>)> = vec![(u32::MAX, Vec::new()); REMEMBERED];
+    let mut reasons = Lasting::default();
+    for sync in recording.decisions.syncs() {
+        rows.seconds(sync.time);
+        let hpa = sync.hpa as usize;
+        let known = &mut of_hpas[hpa];
         if known.is_empty() {
-            let (place, hpa) = (rows.place(), &recording.hpas[decision.hpa]);
+            let (place, object) = (rows.place(), &objects[hpa]);
+            let hpa = &recording.hpas[hpa];
             rows.text(&hpa.namespace);
             rows.text(&hpa.name);
-            rows.text(&objects[decision.hpa]);
+            rows.text(object);
             known.extend_from_slice(rows.since(place));
         } else {
             rows.again(known);
         }
-        if let Some(cells) = of_outcomes.get(&number) {
+        let (known, cells) = &mut of_outcomes[sync.outcome as usize % REMEMBERED];
+        if *known == sync.outcome {
             rows.again(cells);
         } else {
             let place = rows.place();
+            let (decision, metrics) = recording.decisions.at(sync);
             outcome(&mut rows, &names, &decision, &metrics);
-            if of_outcomes.len() >= REMEMBERED {
-                of_outcomes.clear();
-            }
-            of_outcomes.insert(number, rows.since(place).to_vec());
+            let [able, active, limited] = decision.conditions;
+            reasons.write(&mut rows, [decision.reason, able, active, limited]);
+            *known = sync.outcome;
+            cells.clear();
+            cells.extend_from_slice(rows.since(place));
         }
         rows.end()?;
     }
     rows.finish()
 }
 
-/// What a decision came to.
+/// The numbers that a decision came to.
 fn outcome<'a>(
     rows: &mut Rows<impl Write>,
     names: &[&str],
@@ -76,10 +82,6 @@ fn outcome<'a>(
     rows.optional(decision.limited);
     rows.int(decision.desired);
     rows.bool(decision.written);
-    rows.text(decision.reason);
-    for reason in decision.conditions {
-        rows.text(reason);
-    }
 }
 
 /// The columns of a metric, which are empty if the decision did not look at it.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::lasting::Lasting;
 use super::rows::Rows;
 use super::schema::EVENTS;
 use crate::record::Recording;
@@ -9,13 +10,13 @@ use crate::record::Recording;
 /// Writes a row per event, in order.
 pub fn write_events(recording: &Recording, out: impl Write) -> io::Result<()> {
     let mut rows = Rows::new(out, &EVENTS.header(&[]))?;
+    // Many say what others say.
+    let (mut kinds, mut messages) = (Lasting::default(), Lasting::default());
     for event in recording.events.iter() {
         rows.seconds(event.time);
-        rows.text(event.kind);
-        rows.text(event.reason);
-        rows.text(event.namespace);
+        kinds.write(&mut rows, [event.kind, event.reason, event.namespace]);
         rows.text(event.object);
-        rows.text(event.message);
+        messages.write(&mut rows, [event.message]);
         rows.count(event.count);
         rows.end()?;
     }

@@ -19,6 +19,7 @@ mod events;
 #[cfg(feature = "charts")]
 mod file_names;
 pub mod folder;
+mod lasting;
 mod loads;
 mod machines;
 mod node_autoscaler;

@@ -2,17 +2,19 @@
 //! are combined, and of too many about one object only some are written
 //! (`tools/record/events_cache.go` of client-go).
 
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 
-use rustc_hash::{FxHashMap, FxHasher};
-
-use super::events::{ObjectPlace, Reason, Report, Written};
+use super::events::{EventLog, ObjectPlace, Reason, Report, WARNING, Written, hash_of};
 use crate::sim::{SimDuration, SimTime};
 
 /// With this many different messages within `SIMILAR_FOR`, similar events are combined.
 const COMBINED_FROM: usize = 10;
 const SIMILAR_FOR: SimDuration = SimDuration::from_secs(600);
+/// No place.
+const NONE: u32 = u32::MAX;
+/// Reasons that are remembered.
+const REASONS: usize = 256;
 /// A component's events of one type about one object: so many, then one after each `REFILL`.
 const BURST: f64 = 25.0;
 const REFILL: SimDuration = SimDuration::from_secs(300);
@@ -44,17 +46,17 @@ struct Note {
 }
 
 /// What is left of the events that may be written about an object.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Allowance {
     left: f64,
     at: SimTime,
 }
 
 /// What a component has reported about an object in events of one type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Reported {
-    /// The component, and the type.
-    by: (Source, &'static str),
+    /// The component, and whether it warns.
+    by: (Source, bool),
     similar: Vec<Similar>,
     /// By the hash of reason and message, in its order; combined events have no message of their own.
     logs: Vec<(u64, Log)>,
@@ -68,17 +70,25 @@ struct Reported {
 /// The event recorders of all components.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Correlator {
-    reported: FxHashMap<ObjectPlace, Vec<Reported>>,
+    /// Where what is reported about each object is.
+    places: Vec<u32>,
+    reported: Vec<Vec<Reported>>,
+    free: Vec<u32>,
     /// Objects that are gone, and since when.
     gone: VecDeque<(SimTime, ObjectPlace)>,
+    /// What was kept of objects that are gone, to be used again.
+    spare: Vec<Reported>,
+    /// Reasons by the last bits of their addresses: most are constants.
+    reasons: Vec<Option<(String, Reason)>>,
     series: u64,
     /// The Cluster Autoscaler's `record-duplicated-events`: its events are counted as others are.
     pub(super) duplicates: bool,
 }
 
 /// A component that reports events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Source {
+    #[default]
     Kubelet,
     VpaUpdater,
     Controller,
@@ -126,12 +136,6 @@ fn says_its_action(report: &Report<'_>) -> bool {
     !by_recorder || report.message == "Started scalers watch"
 }
 
-fn hash_of(thing: impl Hash) -> u64 {
-    let mut hasher = FxHasher::default();
-    thing.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Correlator {
     /// An object is gone; events of this instant may still come.
     pub(super) fn is_gone(&mut self, object: ObjectPlace, now: SimTime) {
@@ -145,8 +149,45 @@ impl Correlator {
             return None;
         }
         self.gone.pop_front();
-        self.reported.remove(&object);
+        if let Some(place) = self.places.get_mut(object.index())
+            && *place != NONE
+        {
+            let place = std::mem::replace(place, NONE);
+            self.spare.append(&mut self.reported[place as usize]);
+            self.free.push(place);
+        }
         Some(object)
+    }
+
+    /// Where what is reported about an object is.
+    fn place(&mut self, object: ObjectPlace) -> usize {
+        if self.places.len() <= object.index() {
+            self.places.resize(object.index() + 1, NONE);
+        }
+        let place = &mut self.places[object.index()];
+        if *place == NONE {
+            *place = self.free.pop().unwrap_or_else(|| {
+                self.reported.push(Vec::new());
+                self.reported.len() as u32 - 1
+            });
+        }
+        *place as usize
+    }
+
+    /// The place of a reason in a log, which is always the same.
+    pub(super) fn reason(&mut self, reason: &str, log: &mut EventLog) -> Reason {
+        let slot = reason.as_ptr().addr() % REASONS;
+        if let Some(Some((text, known))) = self.reasons.get(slot)
+            && text == reason
+        {
+            return *known;
+        }
+        let known = log.reason(reason);
+        if self.reasons.is_empty() {
+            self.reasons.resize(REASONS, None);
+        }
+        self.reasons[slot] = Some((reason.to_owned(), known));
+        known
     }
 
     /// An event about an object is reported; returns what is written of it, if it is.
@@ -156,6 +197,7 @@ impl Correlator {
         reason: Reason,
         report: &Report<'a>,
     ) -> Option<Written<'a>> {
+        let hash = hash_of(report.message);
         let Some(source) = source(report.object.0, report.reason) else {
             self.series += 1;
             return Some(Written {
@@ -163,24 +205,28 @@ impl Correlator {
                 count: 1,
                 head: "",
                 message: report.message,
+                hash,
             });
         };
         let duplicates = self.duplicates;
-        let all = self.reported.entry(object).or_default();
-        let by = (source, report.kind);
+        let place = self.place(object);
+        let all = &mut self.reported[place];
+        let by = (source, report.kind == WARNING);
         let place = all.iter().position(|one| one.by == by);
         let place = place.unwrap_or_else(|| {
-            all.push(Reported::new(by, report.time));
+            let new = self.spare.pop().unwrap_or_default();
+            // About most objects one component reports.
+            all.reserve_exact(1);
+            all.push(new.renewed(by, report.time));
             all.len() - 1
         });
         let reported = &mut all[place];
-        let message = hash_of(report.message);
         let is_new_kind = matches!(source, Source::Scheduler | Source::Keda);
-        let combined = !is_new_kind && reported.is_combined(reason, message, report.time);
+        let combined = !is_new_kind && reported.is_combined(reason, hash, report.time);
         let is_keda = source == Source::Keda;
         let says = !combined && (!is_keda || says_its_action(report));
         let version = is_keda.then_some(report.version);
-        let key = hash_of((reason, says.then_some(message), version));
+        let key = hash_of((reason, says.then_some(hash), version));
         let at = reported.logs.binary_search_by_key(&key, |one| one.0);
         let at = at.unwrap_or_else(|at| {
             reported.logs.insert(at, (key, Log::default()));
@@ -214,11 +260,12 @@ impl Correlator {
             log.series = self.series;
         }
         log.count += 1;
-        is_allowed.then_some(Written {
+        is_allowed.then(|| Written {
             series: log.series,
             count: log.count,
             head: if combined { COMBINED } else { "" },
             message,
+            hash: if is_keda { hash_of(message) } else { hash },
         })
     }
 }
@@ -227,17 +274,19 @@ impl Correlator {
 const COMBINED: &str = "(combined from similar events): ";
 
 impl Reported {
-    fn new(by: (Source, &'static str), now: SimTime) -> Self {
+    /// One in which nothing is reported yet, with the room that this one has.
+    fn renewed(mut self, by: (Source, bool), now: SimTime) -> Self {
+        self.similar.clear();
+        self.logs.clear();
+        self.notes.clear();
+        self.allowances.clear();
         Self {
             by,
-            similar: Vec::new(),
-            logs: Vec::new(),
-            notes: FxHashMap::default(),
             allowance: Allowance {
                 left: BURST,
                 at: now,
             },
-            allowances: FxHashMap::default(),
+            ..self
         }
     }
 
@@ -290,7 +339,6 @@ impl Reported {
 
 #[cfg(test)]
 mod tests {
-    use super::super::events::EventLog;
     use super::*;
 
     fn report(all: &mut Correlator, seconds: i64, message: &str) -> Option<(u64, String)> {

@@ -1,5 +1,6 @@
 //! The decisions of a run, compactly: most syncs of an HPA come to what an earlier one came to.
 
+use super::events::hash_of;
 use super::packed::{Differ, Packed, put, take};
 use super::texts::{Recent, Text, Texts};
 use crate::sim::SimTime;
@@ -91,11 +92,15 @@ struct Steps {
     metrics: (u32, u32),
 }
 
+/// When an HPA was synced, and what that came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Sync {
-    time: SimTime,
-    hpa: u32,
-    outcome: u32,
+pub struct Sync {
+    /// When.
+    pub time: SimTime,
+    /// The HPA.
+    pub hpa: u32,
+    /// A number of what it came to: syncs with the same number differ in nothing but time and HPA.
+    pub outcome: u32,
 }
 
 impl Differ for Sync {
@@ -114,6 +119,9 @@ impl Differ for Sync {
     }
 }
 
+/// Outcomes that are remembered for being met again, at most.
+const REMEMBERED: usize = 1 << 15;
+
 /// Decisions in the order in which they were made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DecisionLog {
@@ -123,7 +131,9 @@ pub struct DecisionLog {
     outcomes: Vec<Steps>,
     metrics: Vec<Metric>,
     texts: Texts,
-    recent: (Recent, Recent),
+    recent: (Recent<REMEMBERED>, Recent<REMEMBERED>),
+    /// Room for the metrics of a decision.
+    room: Vec<Metric>,
 }
 
 impl DecisionLog {
@@ -149,6 +159,19 @@ impl DecisionLog {
         });
     }
 
+    /// Keeps a decision that came to what the last one of its HPA came to; false if there is none.
+    pub(super) fn push_again(&mut self, hpa: usize, time: SimTime) -> bool {
+        let Some(Some(outcome)) = self.latest.get(hpa).copied() else {
+            return false;
+        };
+        self.syncs.push(Sync {
+            time,
+            hpa: hpa as u32,
+            outcome,
+        });
+        true
+    }
+
     /// Whether a decision comes to what an earlier one came to.
     fn is_it<'a>(
         &self,
@@ -157,19 +180,12 @@ impl DecisionLog {
         mut metrics: impl Iterator<Item = MetricRecord<'a>>,
     ) -> bool {
         let kept = &self.outcomes[place as usize];
-        let texts = [
-            (kept.reason, decision.reason),
-            (kept.conditions[0], decision.conditions[0]),
-            (kept.conditions[1], decision.conditions[1]),
-            (kept.conditions[2], decision.conditions[2]),
-        ];
         let is_alike = kept.current == decision.current
             && kept.desired == decision.desired
             && kept.raw == decision.raw
             && kept.stabilized == decision.stabilized
             && kept.limited == decision.limited
-            && kept.written == decision.written
-            && texts.iter().all(|one| self.texts.get(one.0) == one.1);
+            && kept.written == decision.written;
         let mut known = self.metrics_of(kept).iter();
         is_alike
             && metrics.all(|metric| {
@@ -177,6 +193,9 @@ impl DecisionLog {
                 known.is_some_and(|known| known.is_it(&metric, &self.texts))
             })
             && known.next().is_none()
+            && self.texts.get(kept.reason) == decision.reason
+            && (kept.conditions.iter().zip(decision.conditions))
+                .all(|(kept, reason)| self.texts.get(*kept) == reason)
     }
 
     /// The place of what a decision comes to; its texts are probably those of the latest one.
@@ -195,7 +214,8 @@ impl DecisionLog {
             Some(known) if texts.get(known) == text => known,
             _ => texts.keep(text),
         };
-        let mut all = Vec::new();
+        let mut all = std::mem::take(&mut self.room);
+        all.clear();
         for metric in metrics {
             let probably = known.next().map(|place| self.metrics[place].name);
             all.push(Metric {
@@ -220,7 +240,7 @@ impl DecisionLog {
         let (kept, count) = (&self.metrics, all.len());
         let is_it = |from: u32| kept.get(from as usize..from as usize + count) == Some(&all[..]);
         let next = kept.len() as u32;
-        let from = of_metrics.place(&all[..], is_it, || next);
+        let from = of_metrics.place(hash_of(&all[..]), is_it, || next);
         if from == next {
             self.metrics.extend(&all);
         }
@@ -235,9 +255,10 @@ impl DecisionLog {
             conditions,
             metrics: (from, count as u32),
         };
+        self.room = all;
         let next = self.outcomes.len() as u32;
         let is_it = |place: u32| self.outcomes[place as usize] == outcome;
-        let place = of_outcomes.place(&outcome, is_it, || next);
+        let place = of_outcomes.place(hash_of(outcome), is_it, || next);
         if place == next {
             self.outcomes.push(outcome);
         }
@@ -273,39 +294,37 @@ impl DecisionLog {
             impl Iterator<Item = MetricRecord<'_>> + Clone,
         ),
     > {
-        let all = self.with_outcomes();
-        all.map(|(_, decision, metrics)| (decision, metrics))
+        self.syncs().map(|sync| self.at(sync))
     }
 
-    /// The same, each with a number of what it came to: those with the same number differ in nothing
-    /// but their time and their HPA.
-    pub fn with_outcomes(
+    /// The syncs in order.
+    pub fn syncs(&self) -> impl Iterator<Item = Sync> + '_ {
+        self.syncs.iter()
+    }
+
+    /// What was decided at a sync of these, with its metrics in the order of the spec.
+    pub fn at(
         &self,
-    ) -> impl Iterator<
-        Item = (
-            u32,
-            DecisionRecord<'_>,
-            impl Iterator<Item = MetricRecord<'_>> + Clone,
-        ),
-    > {
-        self.syncs.iter().map(|sync| {
-            let outcome = &self.outcomes[sync.outcome as usize];
-            let decision = DecisionRecord {
-                time: sync.time,
-                hpa: sync.hpa as usize,
-                current: outcome.current,
-                raw: outcome.raw,
-                stabilized: outcome.stabilized,
-                limited: outcome.limited,
-                desired: outcome.desired,
-                written: outcome.written,
-                reason: self.texts.get(outcome.reason),
-                conditions: outcome.conditions.map(|reason| self.texts.get(reason)),
-            };
-            let metrics = self.metrics_of(outcome).iter();
-            let metrics = metrics.map(|metric| self.shown(metric));
-            (sync.outcome, decision, metrics)
-        })
+        sync: Sync,
+    ) -> (
+        DecisionRecord<'_>,
+        impl Iterator<Item = MetricRecord<'_>> + Clone,
+    ) {
+        let outcome = &self.outcomes[sync.outcome as usize];
+        let decision = DecisionRecord {
+            time: sync.time,
+            hpa: sync.hpa as usize,
+            current: outcome.current,
+            raw: outcome.raw,
+            stabilized: outcome.stabilized,
+            limited: outcome.limited,
+            desired: outcome.desired,
+            written: outcome.written,
+            reason: self.texts.get(outcome.reason),
+            conditions: outcome.conditions.map(|reason| self.texts.get(reason)),
+        };
+        let metrics = self.metrics_of(outcome).iter();
+        (decision, metrics.map(|metric| self.shown(metric)))
     }
 
     fn shown(&self, metric: &Metric) -> MetricRecord<'_> {
@@ -363,9 +382,11 @@ mod tests {
             log.push(&decision(second, desired), metrics.into_iter());
         }
         log.push(&decision(100, 2), std::iter::empty());
+        assert!(log.push_again(1, SimTime::from_secs(101)));
+        assert!(!log.push_again(2, SimTime::from_secs(101)));
         assert_eq!(
             (log.len(), log.outcomes.len(), log.metrics.len()),
-            (101, 3, 4)
+            (102, 3, 4)
         );
         let all: Vec<_> = log.with_metrics().collect();
         assert_eq!(all[50].0, decision(50, 4));
@@ -373,5 +394,6 @@ mod tests {
         let metrics: Vec<_> = all[50].1.clone().collect();
         assert_eq!(metrics, [metric(4.0), metric(7.0)]);
         assert_eq!(all[100].1.clone().count(), 0);
+        assert_eq!(all[101].0, decision(101, 2));
     }
 }

@@ -104,6 +104,13 @@ fn halves(object: &str) -> (&str, &str) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ObjectPlace(u32);
 
+impl ObjectPlace {
+    /// The place in lists.
+    pub(super) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 struct Object {
     namespace: Arc<str>,
@@ -163,18 +170,28 @@ impl Differ for Kept {
 pub struct EventLog {
     events: Packed<Kept>,
     objects: Chunks<Object>,
-    /// The objects that may be met again, the last of each name, by the hash of kind and name.
+    /// The objects that may be met again, the last of each UID; of those without, the last of each
+    /// name by the hash of kind and name.
     places: FxHashMap<u64, ObjectPlace>,
     reasons: Vec<Text>,
     known_reasons: FxHashMap<String, Reason>,
     texts: Texts,
 }
 
-const KINDS: [&str; 2] = ["Normal", "Warning"];
+/// The type of an event about something that is wrong.
+pub(super) const WARNING: &str = "Warning";
+const KINDS: [&str; 2] = ["Normal", WARNING];
 
-fn key(object: (&str, &str)) -> u64 {
+fn key(uid: u64, object: (&str, &str)) -> u64 {
+    if uid != 0 {
+        return uid;
+    }
+    hash_of(object)
+}
+
+pub(super) fn hash_of(thing: impl Hash) -> u64 {
     let mut hasher = FxHasher::default();
-    object.hash(&mut hasher);
+    thing.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -193,6 +210,7 @@ impl EventLog {
             count: event.count,
             head: "",
             message: &event.message,
+            hash: hash_of(&event.message),
         };
         self.push_about(object, reason, &report, &written);
     }
@@ -208,11 +226,11 @@ impl EventLog {
         self.events.push(Kept {
             time: report.time,
             object,
-            message: self.texts.keep_joined(written.head, written.message),
+            message: (self.texts).keep_joined(written.head, written.message, written.hash),
             reason,
             count: u32::try_from(written.count).unwrap_or(u32::MAX),
             series: u32::try_from(written.series).unwrap_or(u32::MAX),
-            is_warning: report.kind == KINDS[1],
+            is_warning: report.kind == WARNING,
         });
     }
 
@@ -234,13 +252,18 @@ impl EventLog {
         name @ (kind, own): (&str, &str),
         uid: u64,
     ) -> ObjectPlace {
-        let key = key(name);
-        let is_it = |(_, object): &(ObjectPlace, &Object)| {
-            object.uid == uid && object.namespace == *namespace
+        let key = key(uid, name);
+        let mut known = self.known(key, uid);
+        // No two objects of one cluster have the same UID.
+        let is_it = |object: &Object| {
+            let is_there = Arc::ptr_eq(&object.namespace, namespace);
+            (is_there || object.namespace == *namespace)
+                && (uid != 0 || is_named(self.texts.get(object.name), name))
         };
-        if let Some((place, _)) = self.named(key, name).find(is_it) {
+        if let Some((place, _)) = known.find(|one| is_it(one.1)) {
             return place;
         }
+        drop(known);
         let place = ObjectPlace(self.objects.len() as u32);
         let slash = if kind.is_empty() { "" } else { "/" };
         self.objects.push(Object {
@@ -252,35 +275,33 @@ impl EventLog {
         place
     }
 
-    /// The objects of a name that may be met again.
-    fn named<'a>(
-        &'a self,
-        key: u64,
-        name: (&'a str, &'a str),
-    ) -> impl Iterator<Item = (ObjectPlace, &'a Object)> {
+    /// The objects of a key and a UID that may be met again.
+    fn known(&self, key: u64, uid: u64) -> impl Iterator<Item = (ObjectPlace, &Object)> {
         let mut next = self.places.get(&key).copied();
         let all = std::iter::from_fn(move || {
             let place = next?;
-            let object = self.objects.at(place.0 as usize)?;
+            let object = self.objects.at(place.index())?;
             next = object.older;
             Some((place, object))
         });
-        all.filter(move |(_, object)| is_named(self.texts.get(object.name), name))
+        all.filter(move |(_, object)| object.uid == uid)
     }
 
-    /// The places of the objects of a name that have a UID.
-    pub(super) fn with_uid(&self, namespace: &Arc<str>, name: (&str, &str)) -> Vec<ObjectPlace> {
-        let known = self.named(key(name), name);
-        let known = known.filter(|(_, one)| one.uid != 0 && one.namespace == *namespace);
-        known.map(|(place, _)| place).collect()
+    /// The places of the object that has a UID.
+    pub(super) fn with_uid(&self, uid: u64) -> Vec<ObjectPlace> {
+        if uid == 0 {
+            return Vec::new();
+        }
+        self.known(uid, uid).map(|(place, _)| place).collect()
     }
 
     /// An object is gone for good: none of its events comes again.
     pub(super) fn forget(&mut self, object: ObjectPlace) {
-        let Some(gone) = self.objects.at(object.0 as usize) else {
+        let Some(gone) = self.objects.at(object.index()) else {
             return;
         };
-        let (key, older) = (key(halves(self.texts.get(gone.name))), gone.older);
+        let name = halves(self.texts.get(gone.name));
+        let (key, older) = (key(gone.uid, name), gone.older);
         let Some(&newest) = self.places.get(&key) else {
             return;
         };
@@ -292,7 +313,7 @@ impl EventLog {
             return;
         }
         let mut next = Some(newest);
-        while let Some(one) = next.and_then(|place| self.objects.at_mut(place.0 as usize)) {
+        while let Some(one) = next.and_then(|place| self.objects.at_mut(place.index())) {
             next = one.older;
             if next == Some(object) {
                 one.older = older;
@@ -323,7 +344,7 @@ impl EventLog {
     }
 
     fn shown(&self, event: &Kept) -> Option<Event<'_>> {
-        let object = self.objects.at(event.object.0 as usize)?;
+        let object = self.objects.at(event.object.index())?;
         let reason = self.reasons.get(usize::from(event.reason.0))?;
         Some(Event {
             time: event.time,
@@ -347,6 +368,8 @@ pub(super) struct Written<'a> {
     /// What stands before the message.
     pub(super) head: &'static str,
     pub(super) message: &'a str,
+    /// The message's hash.
+    pub(super) hash: u64,
 }
 
 #[cfg(test)]
@@ -396,16 +419,20 @@ mod tests {
     fn an_object_that_is_gone_is_another_one_when_it_comes_again() {
         let mut log = EventLog::default();
         let (web, api, name) = ("web".into(), "api".into(), ("Pod", "a"));
-        let one = log.object(&web, name, 1);
-        assert_eq!(log.object(&web, name, 1), one);
-        let other = log.object(&api, name, 1);
-        assert_ne!(other, one);
-        let again = log.object(&web, name, 2);
-        assert_eq!(log.with_uid(&web, name), [again, one]);
+        for uid in [0, 1] {
+            let one = log.object(&web, name, uid);
+            assert_eq!(log.object(&web, name, uid), one);
+            let other = log.object(&api, name, uid);
+            assert_ne!(other, one);
+            assert_ne!(log.object(&web, name, 2 + uid), one);
+            log.forget(one);
+            assert_eq!(log.object(&api, name, uid), other);
+            assert_ne!(log.object(&web, name, uid), one);
+        }
+        let (one, again) = (log.object(&web, name, 7), log.object(&api, name, 7));
+        assert_eq!(log.with_uid(7), [again, one]);
         log.forget(one);
-        assert_eq!(log.with_uid(&web, name), [again]);
-        assert_eq!(log.object(&api, name, 1), other);
-        assert_ne!(log.object(&web, name, 1), one);
-        assert_eq!(log.with_uid(&web, ("Node", "a")), []);
+        assert_eq!(log.with_uid(7), [again]);
+        assert_eq!((log.with_uid(0), log.with_uid(9)), (vec![], vec![]));
     }
 }

@@ -15,7 +15,16 @@ pub trait Differ: Clone {
 }
 
 /// Writes a number in as few bytes as it takes.
-pub(super) fn put(to: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub(super) fn put(to: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        to.push(value as u8);
+    } else {
+        put_long(to, value);
+    }
+}
+
+fn put_long(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         to.push(value as u8 | 0x80);
         value >>= 7;
@@ -24,7 +33,16 @@ pub(super) fn put(to: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Reads what [`put`] wrote.
+#[inline]
 pub(super) fn take(from: &mut &[u8]) -> u64 {
+    if let [byte @ ..0x80, rest @ ..] = *from {
+        *from = rest;
+        return u64::from(*byte);
+    }
+    take_long(from)
+}
+
+fn take_long(from: &mut &[u8]) -> u64 {
     let (mut value, mut shift) = (0, 0);
     while let [byte, rest @ ..] = *from {
         *from = rest;
@@ -102,14 +120,19 @@ impl Differ for f64 {
 }
 
 /// Writes which of up to eight values differ, and how those do.
-pub(super) fn write_changed<T: Differ + Alike>(values: &[T], before: &[T], to: &mut Vec<u8>) {
-    let place = to.len();
-    to.push(0);
+pub(super) fn write_changed<T: Differ + Alike, const COUNT: usize>(
+    values: &[T; COUNT],
+    before: &[T; COUNT],
+    to: &mut Vec<u8>,
+) {
+    let mut which = 0;
     for (bit, (value, before)) in values.iter().zip(before).enumerate() {
-        if !value.is_alike(before) {
-            to[place] |= 1 << bit;
-            value.write(before, to);
-        }
+        which |= u8::from(!value.is_alike(before)) << bit;
+    }
+    to.push(which);
+    while let Some(value) = values.get(which.trailing_zeros() as usize) {
+        value.write(&before[which.trailing_zeros() as usize], to);
+        which &= which - 1;
     }
 }
 
@@ -122,10 +145,10 @@ pub(super) fn read_changed<T: Differ, const COUNT: usize>(
         return values;
     };
     *from = rest;
-    for (bit, value) in values.iter_mut().enumerate() {
-        if which & (1 << bit) != 0 {
-            *value = T::read(value, from);
-        }
+    let mut which = *which;
+    while let Some(value) = values.get_mut(which.trailing_zeros() as usize) {
+        *value = T::read(value, from);
+        which &= which - 1;
     }
     values
 }

@@ -127,7 +127,7 @@ impl Recorder {
             log.forget(object);
         }
         let object = log.object(report.namespace, report.object, report.uid);
-        let reason = log.reason(report.reason);
+        let reason = self.correlator.reason(report.reason, log);
         if let Some(written) = self.correlator.correlate(object, reason, report) {
             log.push_about(object, reason, report, &written);
         }
@@ -167,9 +167,10 @@ impl Recorder {
     /// A sync of an HPA has left what the one before left, and ended as well; false if it has to be told all
     /// the same.
     pub fn sync_again(&mut self, hpa: usize, now: SimTime) -> bool {
-        let is_known = !self.keeps_series()
-            && !self.recording.episodes.watches_rollouts()
-            && !self.folds.is_measured(hpa);
+        // No curve has another step by it.
+        let is_known = !self.recording.episodes.watches_rollouts()
+            && !self.folds.is_measured(hpa)
+            && (!self.keeps_series() || self.recording.decisions.push_again(hpa, now));
         if is_known {
             self.sync_ended(hpa, now, None);
         }
@@ -352,8 +353,8 @@ impl Recorder {
         }
     }
 
-    /// A pod's object goes away.
-    pub fn pod_deleted(&mut self, pod: usize, now: SimTime) {
+    /// A pod's object goes away, which has this UID.
+    pub fn pod_deleted(&mut self, pod: usize, uid: u64, now: SimTime) {
         self.meter.left(pod, now);
         let place = self.live.place(pod);
         self.live.deleted(pod, now, &mut self.folds);
@@ -361,9 +362,7 @@ impl Recorder {
             && let Some(record) = place.and_then(|place| self.recording.pods.get_mut(place))
         {
             record.deleted = Some(now);
-            let name = ("Pod", &*record.name);
-            let known = self.recording.events.with_uid(&record.namespace, name);
-            for object in known {
+            for object in self.recording.events.with_uid(uid) {
                 self.correlator.is_gone(object, now);
             }
         }

@@ -45,9 +45,13 @@ impl Simulation<'_> {
         }
     }
 
+    fn uid(&self, pod: PodId) -> u64 {
+        self.store.pod(pod).map_or(0, |pod| pod.meta.uid.0)
+    }
+
     pub(super) fn record_object_events(&mut self, now: SimTime) {
         let nowhere = Arc::default();
-        for event in self.events.drain() {
+        self.events.take_each(|event, message| {
             let meta = self.store.meta(event.object);
             self.recorder.report(&Report {
                 time: now,
@@ -60,9 +64,9 @@ impl Simulation<'_> {
                 ),
                 uid: meta.map_or(0, |meta| meta.uid.0),
                 version: meta.map_or(0, |meta| meta.resource_version),
-                message: &event.message,
+                message,
             });
-        }
+        });
     }
 
     fn carry(&mut self, change: Change, now: SimTime) {
@@ -247,7 +251,7 @@ impl Simulation<'_> {
                     self.traffic.stop_load(load, &mut self.queue);
                 }
                 self.vpas.pod_deleted(link.vpa.as_ref(), self.store.pod(id));
-                self.recorder.pod_deleted(link.record, now);
+                self.recorder.pod_deleted(link.record, self.uid(id), now);
             }
             What::Resized => self.pod_resized(id, now),
             What::Ended => {

@@ -224,7 +224,7 @@ impl Simulation<'_> {
                 all.deployments.sync(id, &mut all.pod_control, cx);
             });
             // That was long ago.
-            self.events.drain();
+            self.events.take_each(|_, _| {});
         }
         if let ObjectId::DaemonSet(id) = object
             && let Some(set) = self.store.daemon_set(id)

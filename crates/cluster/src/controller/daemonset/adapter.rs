@@ -126,7 +126,7 @@ impl Controller {
             self.calls.create_pods(id, count, context);
         }
         for pod in delete {
-            self.calls.delete_pod(id, pod, owner::deleted, context);
+            self.calls.delete_pod(id, pod, owner::DELETED, context);
         }
         // Its status, counted where it is shown, changes with time, too.
         context.store.notify(ObjectId::DaemonSet(id), What::Status);
@@ -146,7 +146,7 @@ impl Controller {
             let node = node.filter(|node| cx.store.find_node(*node).is_some())?;
             pods.create_on(ObjectId::DaemonSet(id), node, cx.now, cx)
         };
-        self.calls.create_arrives(id, make, owner::created, context);
+        self.calls.create_arrives(id, make, owner::CREATED, context);
     }
 }
 

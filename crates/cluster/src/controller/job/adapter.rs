@@ -126,7 +126,7 @@ impl Controller {
                 let object = ObjectId::Job(id);
                 let index = self.of(id).creates.pop_front().flatten();
                 let make = |cx: &mut Context<'_, Event>| pods.create_indexed(object, index, cx);
-                self.calls.create_arrives(id, make, owner::created, context);
+                self.calls.create_arrives(id, make, owner::CREATED, context);
                 if self.calls.of(id.slot()).has_created() {
                     self.tell(id, context);
                 }
@@ -173,7 +173,7 @@ impl Controller {
         // A failed one may wait until another pod has taken its place.
         (known.gone).retain(|pod| !known.counted.remove(&pod.id));
         for pod in outcome.deletes {
-            self.calls.delete_pod(id, pod, owner::deleted, context);
+            self.calls.delete_pod(id, pod, owner::DELETED, context);
         }
         if !outcome.creates.is_empty() {
             let number = outcome.creates.len();

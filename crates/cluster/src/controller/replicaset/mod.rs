@@ -79,7 +79,7 @@ impl Controller {
             Event::Create(id) => {
                 let object = ObjectId::ReplicaSet(id);
                 let make = |cx: &mut Context<'_, Event>| pods.create(object, 0, cx.now, cx);
-                self.calls.create_arrives(id, make, owner::created, context);
+                self.calls.create_arrives(id, make, owner::CREATED, context);
             }
             Event::Delete(id) => delete_pod(id, context),
         }
@@ -105,7 +105,7 @@ impl Controller {
                 .min(active.len())
                 .min(BURST_REPLICAS);
             for pod in first_to_go(&active, surplus, context) {
-                self.calls.delete_pod(id, pod, owner::deleted, context);
+                self.calls.delete_pod(id, pod, owner::DELETED, context);
             }
         }
     }

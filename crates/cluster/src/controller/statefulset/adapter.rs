@@ -171,8 +171,9 @@ impl Controller {
             return;
         }
         let set = set_name(id, context.store);
-        let tell = |name: &str| format!("Delete Pod {name} in StatefulSet {set} successful");
-        self.calls.delete_pod(id, pod, tell, context);
+        let after = format!(" in StatefulSet {set} successful");
+        self.calls
+            .delete_pod(id, pod, ("Delete Pod ", &after), context);
     }
 
     fn create(
@@ -186,8 +187,9 @@ impl Controller {
         let make =
             |cx: &mut Context<'_, Event>| pods.create_of(ObjectId::StatefulSet(id), next?, cx);
         let set = set_name(id, context.store);
-        let tell = |name: &str| format!("Create Pod {name} in StatefulSet {set} successful");
-        self.calls.create_arrives(id, make, tell, context);
+        let after = format!(" in StatefulSet {set} successful");
+        self.calls
+            .create_arrives(id, make, ("Create Pod ", &after), context);
     }
 }
 

@@ -47,15 +47,19 @@ pub fn check(recording: &Recording) -> Result<(), String> {
     if !costs.rows.is_empty() {
         let rows: f64 = costs.rows.iter().map(super::CostRow::cost).sum();
         same("the cost of the run and of its hours", costs.total(), rows)?;
-        for (place, one) in costs.workloads.iter().enumerate() {
-            let own = costs
-                .rows
-                .iter()
-                .filter(|row| row.owner == Owner::Workload(place));
+        let mut hours = vec![0.0; costs.workloads.len()];
+        for row in &costs.rows {
+            if let Owner::Workload(place) = row.owner
+                && let Some(sum) = hours.get_mut(place)
+            {
+                *sum += row.cost();
+            }
+        }
+        for (one, hours) in costs.workloads.iter().zip(hours) {
             same(
                 "the cost of a workload and of its hours",
                 one.value(),
-                own.map(super::CostRow::cost).sum(),
+                hours,
             )?;
         }
     }

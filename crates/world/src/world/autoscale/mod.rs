@@ -151,7 +151,7 @@ impl Simulation<'_> {
         }
         self.record_decision(index, now, &decision);
         let id = self.hpas.states[index].id;
-        if self.recorder.detail == Detail::Full && decision.status_changed {
+        if decision.status_changed && self.may_be_looked_at() {
             let status = self.hpas.controllers[index].status().clone();
             self.store
                 .commit(now, Write::HpaStatus(id, Arc::new(status)));
@@ -167,6 +167,12 @@ impl Simulation<'_> {
         };
         self.hpas.controllers[index].keep(decision);
         Some(written)
+    }
+
+    /// Whether somebody may ask for objects as they are: a command, or who has the log of writes kept.
+    fn may_be_looked_at(&self) -> bool {
+        let is_asked = self.store.log().is_some() || !self.scenario.actions.is_empty();
+        is_asked && self.recorder.detail == Detail::Full
     }
 
     /// What an HPA decides that looks at its pods and metrics one by one.

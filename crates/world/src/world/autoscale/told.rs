@@ -1,11 +1,9 @@
 //! The record of an HPA's decision.
 
-use std::sync::Arc;
-
 use crate::autoscaler::hpa::{
     ConditionStatus, ConditionType, CurrentMetric, Decision, EventType, Status,
 };
-use crate::record::{DecisionLog, DecisionRecord, Detail, EventRecord, HpaRecord, MetricRecord};
+use crate::record::{DecisionLog, DecisionRecord, Detail, HpaRecord, MetricRecord, Report};
 use crate::sim::SimTime;
 use crate::world::Simulation;
 
@@ -23,23 +21,22 @@ impl Simulation<'_> {
 
     pub(super) fn record_decision(&mut self, index: usize, now: SimTime, decision: &Decision) {
         for event in &decision.events {
-            let uid = self.store.hpa(self.hpas.states[index].id);
-            let uid = uid.map_or(0, |hpa| hpa.meta.uid.0);
-            let record = &self.recorder.recording.hpas[index];
-            let (namespace, name) = (Arc::clone(&record.namespace), record.name.clone());
-            self.recorder.event(|| EventRecord {
+            let Some(hpa) = self.store.hpa(self.hpas.states[index].id) else {
+                break;
+            };
+            self.recorder.report(&Report {
                 time: now,
                 kind: if event.kind == EventType::Normal {
                     "Normal"
                 } else {
                     "Warning"
                 },
-                reason: event.reason.to_owned(),
-                namespace,
-                object: format!("HorizontalPodAutoscaler/{name}"),
-                uid,
-                message: event.message.clone(),
-                ..EventRecord::default()
+                reason: event.reason,
+                namespace: &hpa.meta.namespace,
+                object: ("HorizontalPodAutoscaler", &hpa.meta.name),
+                uid: hpa.meta.uid.0,
+                version: 0,
+                message: &event.message,
             });
         }
         let warm_up = SimTime::ZERO + self.scenario.simulation.warm_up;

@@ -63,7 +63,7 @@ impl Simulation<'_> {
                 self.reconcile_scaled_object(index, now);
             }
             // That was long ago.
-            self.events.drain();
+            self.events.take_each(|_, _| {});
         }
     }
 
