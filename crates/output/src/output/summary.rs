@@ -54,16 +54,19 @@ pub fn write_summary_json(
             })
         })
         .collect();
-    let all = json!({
+    let mut all = json!({
         "schema": SCHEMA,
         "nlsim": env!("CARGO_PKG_VERSION"),
         "kubernetes": provenance.kubernetes,
         "scenario": provenance.scenario,
         "seed": provenance.seed,
-        "metrics": metrics,
+        "metrics": null,
         "findings": findings,
-        "made_of": made_of(provenance),
+        "made_of": null,
     });
+    // What is named in the macro is copied.
+    all["metrics"] = Value::Object(metrics);
+    all["made_of"] = made_of(provenance);
     serde_json::to_writer_pretty(&mut out, &all)?;
     writeln!(out)
 }
@@ -86,6 +89,9 @@ fn made_of(provenance: &Provenance) -> Value {
 }
 
 fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return json!(value as i64);
+    }
     let text = rounded(value, DECIMALS);
     if let Ok(whole) = text.parse::<i64>() {
         return json!(whole);
