@@ -37,7 +37,7 @@ mod probe;
 mod prometheus;
 mod selector;
 mod service;
-mod typed;
+pub(in crate::scenario) mod typed;
 mod versions;
 mod vpa;
 mod vpa_gated;

@@ -16,6 +16,7 @@ use serde::forward_to_deserialize_any;
 
 use super::Context;
 use crate::scenario::node::{KeyNode, Node, Span, Value};
+use crate::scenario::object::to_node;
 use crate::scenario::suggest::nearest;
 use crate::scenario::yaml::unfilled;
 
@@ -72,6 +73,17 @@ pub(super) fn read<T: DeserializeOwned>(context: &mut Context<'_>) -> Option<T> 
         }
     }
     None
+}
+
+/// Reads a value as `T`, if it is one; fields that `T` does not have do not count.
+pub(in crate::scenario) fn of_value<T: DeserializeOwned>(value: &serde_json::Value) -> Option<T> {
+    let (node, state) = (to_node(value), State::default());
+    let reader = NodeReader {
+        node: &node,
+        path: Path::Root,
+        state: &state,
+    };
+    T::deserialize(reader).ok()
 }
 
 /// What to do about a wrong value, if its text shows what was meant.
@@ -211,12 +223,18 @@ impl<'n> NodeReader<'n, '_> {
     /// Remembers where an error arose; the innermost place counts.
     fn placed<T>(&self, outcome: Result<T, Problem>) -> Result<T, Problem> {
         if outcome.is_err() {
-            self.state.last.borrow_mut().get_or_insert_with(|| At {
-                span: self.node.span,
-                path: self.path.to_string(),
-            });
+            self.note_place();
         }
         outcome
+    }
+
+    /// Compiled once rather than for each type.
+    #[cold]
+    fn note_place(&self) {
+        self.state.last.borrow_mut().get_or_insert_with(|| At {
+            span: self.node.span,
+            path: self.path.to_string(),
+        });
     }
 
     fn any<V: Visitor<'n>>(
@@ -343,17 +361,24 @@ impl<'n> SeqAccess<'n> for Items<'n, '_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Problem> {
-        let parent = self.parent;
-        let Some((index, node)) = self.items.by_ref().find(|(_, node)| !parent.is_wrong(node))
-        else {
+        let Some((index, node)) = self.next_item() else {
             return Ok(None);
         };
         let reader = NodeReader {
             node,
-            path: Path::Index(&parent.path, index),
-            state: parent.state,
+            path: Path::Index(&self.parent.path, index),
+            state: self.parent.state,
         };
         seed.deserialize(reader).map(Some)
+    }
+}
+
+impl<'n> Items<'n, '_> {
+    /// The next item that is read. Compiled once rather than for each type.
+    #[inline(never)]
+    fn next_item(&mut self) -> Option<(usize, &'n Node)> {
+        let parent = self.parent;
+        self.items.find(|(_, node)| !parent.is_wrong(node))
     }
 }
 
@@ -365,7 +390,34 @@ struct Entries<'n, 'p> {
     parent: NodeReader<'n, 'p>,
 }
 
-impl Entries<'_, '_> {
+impl<'n> Entries<'n, '_> {
+    /// The next key whose value is read. Compiled once rather than for each type.
+    #[inline(never)]
+    fn next_key(&mut self) -> Option<&'n str> {
+        while let Some((key, node)) = self.rest.next() {
+            if self.parent.is_wrong(node) {
+                continue;
+            }
+            if let Some(fields) = self.fields {
+                // The API server takes no status from manifests.
+                if key.name == "status" && matches!(self.parent.path, Path::Root) {
+                    continue;
+                }
+                if !fields.contains(&key.name.as_str()) {
+                    self.note_unknown(key, fields);
+                    continue;
+                }
+                // The API server takes null for absent.
+                if node.value == Value::Null {
+                    continue;
+                }
+            }
+            self.value = Some((&key.name, node));
+            return Some(&key.name);
+        }
+        None
+    }
+
     fn note_unknown(&self, key: &KeyNode, fields: &[&str]) {
         let help = match nearest(&key.name, fields.iter().copied()) {
             Some(name) => Some(format!("did you mean `{name}`?")),
@@ -390,29 +442,11 @@ impl<'n> MapAccess<'n> for Entries<'n, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Problem> {
-        while let Some((key, node)) = self.rest.next() {
-            if self.parent.is_wrong(node) {
-                continue;
-            }
-            if let Some(fields) = self.fields {
-                // The API server takes no status from manifests.
-                if key.name == "status" && matches!(self.parent.path, Path::Root) {
-                    continue;
-                }
-                if !fields.contains(&key.name.as_str()) {
-                    self.note_unknown(key, fields);
-                    continue;
-                }
-                // The API server takes null for absent.
-                if node.value == Value::Null {
-                    continue;
-                }
-            }
-            self.value = Some((&key.name, node));
-            let name: StrDeserializer<'_, Problem> = key.name.as_str().into_deserializer();
-            return seed.deserialize(name).map(Some);
-        }
-        Ok(None)
+        let Some(key) = self.next_key() else {
+            return Ok(None);
+        };
+        let name: StrDeserializer<'_, Problem> = key.into_deserializer();
+        seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<T::Value, Problem> {

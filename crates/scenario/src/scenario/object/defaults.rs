@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
-use crate::scenario::manifest::whole;
+use crate::scenario::manifest::{typed, whole};
 
 /// Defaults of fields below `spec`, by their paths. Of a map that is not there nothing is
 /// completed, but where the map itself has a default before.
@@ -113,7 +113,7 @@ fn completed(kind: &str, object: &Value) -> Value {
         }
     }
     if let Some(template) = spec.get_mut("template")
-        && let Ok(read) = serde_json::from_value::<PodTemplateSpec>(template.clone())
+        && let Some(read) = typed::of_value::<PodTemplateSpec>(template)
     {
         *template = whole(&read);
     }
