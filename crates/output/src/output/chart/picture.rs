@@ -202,12 +202,7 @@ impl Canvas {
 /// from those above them, so no other filter is tried. The paper is opaque, so that no pixel has
 /// an alpha.
 fn encode(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
-    let (pixels, _) = pixmap.data().as_chunks::<4>();
-    let mut colors = vec![0; pixels.len() * 3];
-    let (triples, _) = colors.as_chunks_mut::<3>();
-    for (triple, [r, g, b, _]) in triples.iter_mut().zip(pixels) {
-        *triple = [*r, *g, *b];
-    }
+    let colors = without_alpha(pixmap);
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
     encoder.set_color(png::ColorType::Rgb);
@@ -215,4 +210,25 @@ fn encode(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
     encoder.set_filter(png::Filter::Up);
     encoder.write_header()?.write_image_data(&colors)?;
     Ok(bytes)
+}
+
+/// Three bytes for each pixel. A row that is like the one above is copied from it.
+fn without_alpha(pixmap: &Pixmap) -> Vec<u8> {
+    let stride = pixmap.width() as usize * 3;
+    let mut colors = Vec::with_capacity(stride * pixmap.height() as usize);
+    let mut above: &[u8] = &[];
+    for row in pixmap.data().chunks_exact(pixmap.width() as usize * 4) {
+        let start = colors.len();
+        if row == above {
+            colors.extend_from_within(start - stride..);
+        } else {
+            colors.resize(start + stride, 0);
+            let (triples, _) = colors[start..].as_chunks_mut::<3>();
+            for (triple, [r, g, b, _]) in triples.iter_mut().zip(row.as_chunks::<4>().0) {
+                *triple = [*r, *g, *b];
+            }
+        }
+        above = row;
+    }
+    colors
 }
