@@ -29,7 +29,7 @@ impl<const COUNT: usize> Recent<COUNT> {
         if self.0.is_empty() {
             self.0.resize(COUNT, NONE);
         }
-        // Before it was turned by 26 bits, these were the first: all that was hashed is in them.
+        // The hasher ends by rotating to the left by 26 bits; its highest bits before are mixed best.
         let known = &mut self.0[(hash >> (26 - COUNT.ilog2())) as usize % COUNT];
         if *known == NONE || !is_it(*known) {
             *known = keep();
