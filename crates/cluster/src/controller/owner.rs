@@ -86,8 +86,7 @@ impl Caller {
     }
 
     /// A create call of an owner arrives: the pod object that `make` creates waits for the
-    /// scheduler. The event's sentence is its name between two
-    /// texts.
+    /// scheduler. The event's sentence is its name between two texts.
     pub(super) fn create_arrives<K: Owner>(
         &mut self,
         id: K,

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::events::{EventLog, ObjectPlace, Reason, Report, WARNING, Written, hash_of};
+use super::events::{ObjectPlace, Reason, Report, WARNING, Written, hash_of};
 use crate::sim::{SimDuration, SimTime};
 
 /// With this many different messages within `SIMILAR_FOR`, similar events are combined.
@@ -17,8 +17,6 @@ const COMBINED_FROM: usize = 10;
 const SIMILAR_FOR: SimDuration = SimDuration::from_secs(600);
 /// No place.
 const NONE: u32 = u32::MAX;
-/// Reasons that are remembered.
-const REASONS: usize = 256;
 /// A component's events of one type about one object: so many, then one after each `REFILL`.
 const BURST: f64 = 25.0;
 const REFILL: SimDuration = SimDuration::from_secs(300);
@@ -82,8 +80,6 @@ pub(super) struct Correlator {
     gone: VecDeque<(SimTime, ObjectPlace)>,
     /// What was kept of objects that are gone, to be used again.
     spare: Vec<Reported>,
-    /// Reasons by the last bits of their addresses: most are constants.
-    reasons: Vec<Option<(String, Reason)>>,
     series: u64,
     /// The Cluster Autoscaler's `record-duplicated-events`: its events are counted as others are.
     pub(super) duplicates: bool,
@@ -176,22 +172,6 @@ impl Correlator {
             });
         }
         *place as usize
-    }
-
-    /// The place of a reason in a log, which is always the same.
-    pub(super) fn reason(&mut self, reason: &str, log: &mut EventLog) -> Reason {
-        let slot = reason.as_ptr().addr() % REASONS;
-        if let Some(Some((text, known))) = self.reasons.get(slot)
-            && text == reason
-        {
-            return *known;
-        }
-        let known = log.reason(reason);
-        if self.reasons.is_empty() {
-            self.reasons.resize(REASONS, None);
-        }
-        self.reasons[slot] = Some((reason.to_owned(), known));
-        known
     }
 
     /// An event about an object is reported; returns what is written of it, if it is.

@@ -116,7 +116,7 @@ struct Object {
     namespace: Arc<str>,
     name: Text,
     uid: u64,
-    /// The one before it that may be met again by the same name.
+    /// The one before it that may be met again by the same UID or, without one, name.
     older: Option<ObjectPlace>,
 }
 

@@ -127,7 +127,7 @@ impl Recorder {
             log.forget(object);
         }
         let object = log.object(report.namespace, report.object, report.uid);
-        let reason = self.correlator.reason(report.reason, log);
+        let reason = log.reason(report.reason);
         if let Some(written) = self.correlator.correlate(object, reason, report) {
             log.push_about(object, reason, report, &written);
         }

@@ -529,6 +529,11 @@ fn components(scenario: &Scenario, streams: Streams, statuses: Statuses) -> Comp
     components
 }
 
+/// Whether somebody may ask for objects as they are: a command, or who has the log of writes kept.
+pub(super) fn may_be_looked_at(scenario: &Scenario, detail: Detail, store: &Store) -> bool {
+    detail == Detail::Full && (store.log().is_some() || !scenario.actions.is_empty())
+}
+
 impl<'s> Simulation<'s> {
     /// The cluster of a scenario with its nodes; its workloads do not exist yet.
     pub(super) fn build(scenario: &'s Scenario, seed: u64, detail: Detail, store: Store) -> Self {
@@ -540,8 +545,7 @@ impl<'s> Simulation<'s> {
             .as_ref()
             .is_some_and(|one| one.asks_for_deployments());
         let full = detail == Detail::Full;
-        let may_be_looked_at = store.log().is_some() || !scenario.actions.is_empty();
-        let statuses = if is_asked || full && may_be_looked_at {
+        let statuses = if is_asked || may_be_looked_at(scenario, detail, &store) {
             Statuses::All
         } else if full {
             Statuses::Progress

@@ -197,16 +197,5 @@ impl<'a> Sync<'a> {
 /// What the event of a ReplicaSet's new size says.
 pub(super) fn scaled_message(name: &str, from: i32, to: i32) -> String {
     let direction = if from < to { "up" } else { "down" };
-    let (from, to) = (from.to_string(), to.to_string());
-    [
-        "Scaled ",
-        direction,
-        " replica set ",
-        name,
-        " from ",
-        &from,
-        " to ",
-        &to,
-    ]
-    .concat()
+    format!("Scaled {direction} replica set {name} from {from} to {to}")
 }

@@ -1,3 +1,4 @@
+use super::super::events::EventLog;
 use super::*;
 
 fn report(all: &mut Correlator, seconds: i64, message: &str) -> Option<(u64, String)> {

@@ -10,6 +10,7 @@ mod told;
 
 use std::sync::Arc;
 
+use super::build::may_be_looked_at;
 use super::components::with_context;
 use super::{Event, PodLink, Simulation};
 use crate::api::{self, HpaId, ObjectId, PodId, PodPhase, SelectionId, WorkloadId, Write};
@@ -19,7 +20,6 @@ use crate::autoscaler::hpa::{
 };
 use crate::controller::podautoscaler::{self, MetricsApi, Written};
 use crate::metrics::server::PodMetrics;
-use crate::record::Detail;
 use crate::sim::SimTime;
 use added_up::Known;
 use lives::find_target;
@@ -151,7 +151,8 @@ impl Simulation<'_> {
         }
         self.record_decision(index, now, &decision);
         let id = self.hpas.states[index].id;
-        if decision.status_changed && self.may_be_looked_at() {
+        let detail = self.recorder.detail;
+        if decision.status_changed && may_be_looked_at(self.scenario, detail, &self.store) {
             let status = self.hpas.controllers[index].status().clone();
             self.store
                 .commit(now, Write::HpaStatus(id, Arc::new(status)));
@@ -167,12 +168,6 @@ impl Simulation<'_> {
         };
         self.hpas.controllers[index].keep(decision);
         Some(written)
-    }
-
-    /// Whether somebody may ask for objects as they are: a command, or who has the log of writes kept.
-    fn may_be_looked_at(&self) -> bool {
-        let is_asked = self.store.log().is_some() || !self.scenario.actions.is_empty();
-        is_asked && self.recorder.detail == Detail::Full
     }
 
     /// What an HPA decides that looks at its pods and metrics one by one.
