@@ -242,7 +242,8 @@ impl<'s> Simulation<'s> {
         Self::started(scenario, seed, Detail::Full, store)
     }
 
-    /// The cluster of a scenario at time zero, without the log of writes.
+    /// The cluster of a scenario at time zero, without the log of writes. Statuses of HPAs and
+    /// Deployments are written to the store only if the scenario has commands, which may ask for them.
     pub fn with_detail(scenario: &'s Scenario, seed: u64, detail: Detail) -> Self {
         Self::started(scenario, seed, detail, Store::default())
     }
