@@ -13,8 +13,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct Text(pub(super) u32);
 
-/// The places of up to so many things, a power of two, that were met lately, by the last bits of
-/// their hashes: of two that share them the later.
+/// The places of up to so many things, a power of two, that were met lately, by some bits of their
+/// hashes: of two that share them the later.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Recent<const COUNT: usize>(Vec<u32>);
 
@@ -29,7 +29,8 @@ impl<const COUNT: usize> Recent<COUNT> {
         if self.0.is_empty() {
             self.0.resize(COUNT, NONE);
         }
-        let known = &mut self.0[hash as usize % COUNT];
+        // The hasher ends by rotating to the left by 26 bits; its highest bits before are mixed best.
+        let known = &mut self.0[(hash >> (26 - COUNT.ilog2())) as usize % COUNT];
         if *known == NONE || !is_it(*known) {
             *known = keep();
         }
